@@ -1,0 +1,2 @@
+//! Mooring.
+fn main() {}
