@@ -1,1 +1,36 @@
-//! Mooring.
+//! The libp2p node, the same code in the browser and on a server.
+//!
+//! [`new`] composes the platform's transports and the node's behaviour, and gives back a cloneable
+//! [`Handle`] and the [`EventLoop`] to run. Every call of the handle is answered once, in bounded
+//! time; every table of the loop is bounded ([`limits`]).
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod address_policy;
+mod config;
+mod error;
+mod event_loop;
+mod handle;
+pub mod limits;
+mod streams;
+mod types;
+
+pub use config::{Config, DEFAULT_KAD_PROTOCOL, Role, Services};
+pub use error::Error;
+pub use event_loop::{EventLoop, new};
+pub use handle::{Events, Handle, Listeners};
+pub use limits::Limits;
+pub use streams::{IncomingStreams, Stream};
+pub use types::{
+    Connection, DialRequest, Direction, Event, IncomingStream, ListenerEvent, OpenStream,
+    OpenedStream, Owner, Path, Peer, Scope, TransportKind,
+};

@@ -1,0 +1,241 @@
+//! The cloneable end of the node: each call is one command to the event loop and one answer.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures::{
+    Stream as _,
+    channel::{mpsc, oneshot},
+    future::{Either, select},
+    pin_mut,
+};
+use futures_timer::Delay;
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
+
+use crate::{
+    Error,
+    limits::{COMMANDS, QUERY_TIMEOUT},
+    streams::IncomingStreams,
+    types::{
+        Connection, DialRequest, Event, ListenerEvent, OpenStream, OpenedStream, Owner, Peer,
+        TransportKind,
+    },
+};
+
+/// The event loop's answer to one command.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What a [`Handle`] asks of the event loop.
+pub(crate) enum Command {
+    Addresses(Reply<Vec<Multiaddr>>),
+    Listeners(Reply<Listeners>),
+    Dial(DialRequest, Reply<Connection>),
+    Peers(Reply<Vec<Peer>>),
+    Connections(Reply<Vec<Connection>>),
+    Release(PeerId, Owner, Reply<()>),
+    Disconnect(PeerId, Reply<()>),
+    OpenStream(OpenStream, Reply<OpenedStream>),
+    Accept(Vec<StreamProtocol>, Reply<IncomingStreams>),
+    Events(Reply<Events>),
+    SetPaused(bool, Reply<()>),
+    /// A round trip that the handle measured.
+    Measured(PeerId, Duration),
+    Shutdown(Reply<()>),
+}
+
+/// What is known of the node without asking the event loop.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) local_peer_id: PeerId,
+    pub(crate) transports: &'static [TransportKind],
+    pub(crate) services: &'static [&'static str],
+}
+
+/// A handle on the running node; clones are the same node. The node ends when all are dropped.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    commands: async_channel::Sender<Command>,
+    facts: Arc<Facts>,
+}
+
+impl Handle {
+    pub(crate) fn new(facts: Facts) -> (Self, async_channel::Receiver<Command>) {
+        let (commands, receiver) = async_channel::bounded(COMMANDS);
+        (
+            Self {
+                commands,
+                facts: Arc::new(facts),
+            },
+            receiver,
+        )
+    }
+
+    /// This node's own id.
+    pub fn local_peer_id(&self) -> PeerId {
+        self.facts.local_peer_id
+    }
+
+    /// What this build can dial with on this platform.
+    pub fn transports(&self) -> &'static [TransportKind] {
+        self.facts.transports
+    }
+
+    /// The page API's names of what the node runs.
+    pub fn services(&self) -> &'static [&'static str] {
+        self.facts.services
+    }
+
+    /// Own listen, external and circuit addresses, each with `/p2p/<own id>`.
+    pub async fn addresses(&self) -> Result<Vec<Multiaddr>, Error> {
+        self.query(Command::Addresses).await
+    }
+
+    /// Listen addresses, those there are first.
+    pub async fn listeners(&self) -> Result<Listeners, Error> {
+        self.query(Command::Listeners).await
+    }
+
+    /// Connects, or answers with the connection that is open.
+    ///
+    /// # Errors
+    /// `BadAddress`, `Refused` (nothing dialed), `DialFailed`, `Timeout`, `LimitExceeded`,
+    /// `Paused`, `Stopped`.
+    pub async fn dial(&self, request: DialRequest) -> Result<Connection, Error> {
+        let timeout = request.timeout;
+        self.call(timeout, |reply| Command::Dial(request, reply))
+            .await
+    }
+
+    /// A fresh round trip, now. Needs a connection.
+    pub async fn ping(&self, _peer: PeerId) -> Result<Duration, Error> {
+        todo!()
+    }
+
+    /// Everybody the node knows something of.
+    pub async fn peers(&self) -> Result<Vec<Peer>, Error> {
+        self.query(Command::Peers).await
+    }
+
+    /// The open connections.
+    pub async fn connections(&self) -> Result<Vec<Connection>, Error> {
+        self.query(Command::Connections).await
+    }
+
+    /// Gives up an owner's interest in a peer. Its streams live on; the connection closes when
+    /// nobody wants it and no stream uses it. Unknown peers and owners are no error.
+    pub async fn release(&self, peer: PeerId, owner: Owner) -> Result<(), Error> {
+        self.query(|reply| Command::Release(peer, owner, reply))
+            .await
+    }
+
+    /// Hangs up: closes all connections of the peer, whoever wants them.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub async fn disconnect(&self, peer: PeerId) -> Result<(), Error> {
+        self.query(|reply| Command::Disconnect(peer, reply)).await
+    }
+
+    /// Opens a stream, after dialing if the request allows it.
+    ///
+    /// # Errors
+    /// `ProtocolNotSupported`, `NotConnected`, `StreamReset`, `LimitExceeded`, `Timeout`, and
+    /// those of [`dial`](Self::dial).
+    pub async fn open_stream(&self, request: OpenStream) -> Result<OpenedStream, Error> {
+        let timeout = request.timeout;
+        self.call(timeout, |reply| Command::OpenStream(request, reply))
+            .await
+    }
+
+    /// Accepts streams of these protocols until the result is dropped.
+    ///
+    /// # Errors
+    /// `Refused` when one of them is taken, by another acceptor or the node itself; then none is
+    /// accepted.
+    pub async fn accept(&self, protocols: Vec<StreamProtocol>) -> Result<IncomingStreams, Error> {
+        self.query(|reply| Command::Accept(protocols, reply)).await
+    }
+
+    /// What happens from now on. A reader that falls behind has its stream ended.
+    pub async fn events(&self) -> Result<Events, Error> {
+        self.query(Command::Events).await
+    }
+
+    /// Paused, the node closes every connection and neither dials nor accepts.
+    pub async fn set_paused(&self, paused: bool) -> Result<(), Error> {
+        self.query(|reply| Command::SetPaused(paused, reply)).await
+    }
+
+    /// Closes every connection and ends the event loop; returns when it has ended.
+    pub async fn shutdown(&self) {
+        // `Stopped` is what we want, and a loop that nobody runs cannot be waited for.
+        let _ = self.query(Command::Shutdown).await;
+    }
+
+    async fn query<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
+        self.call(QUERY_TIMEOUT, command).await
+    }
+
+    async fn call<T>(
+        &self,
+        timeout: Duration,
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let command = command(reply);
+        within(timeout, async {
+            self.commands
+                .send(command)
+                .await
+                .map_err(|_| Error::Stopped)?;
+            answer.await.map_err(|_| Error::Stopped)?
+        })
+        .await
+    }
+}
+
+/// Runs a future within a time limit.
+pub(crate) async fn within<T>(
+    timeout: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    pin_mut!(work);
+    match select(work, Delay::new(timeout)).await {
+        Either::Left((result, _)) => result,
+        Either::Right(_) => Err(Error::Timeout),
+    }
+}
+
+/// A bounded stream from the event loop; it ends when the node does, or when its reader is too slow.
+macro_rules! subscription {
+    ($(#[$doc:meta])* $name:ident, $item:ty) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name(pub(crate) mpsc::Receiver<$item>);
+
+        impl futures::Stream for $name {
+            type Item = $item;
+
+            fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<$item>> {
+                Pin::new(&mut self.0).poll_next(cx)
+            }
+        }
+    };
+}
+
+subscription!(
+    /// What happens in the swarm. Ends when the node ends, or when its reader falls behind.
+    Events,
+    Event
+);
+subscription!(
+    /// The node's listen addresses as they come and go. Ends when the node ends, or when its
+    /// reader falls behind.
+    Listeners,
+    ListenerEvent
+);
