@@ -1,0 +1,188 @@
+//! What each method answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::descriptor::Descriptor;
+
+/// `node.hello`, and the announcement `node.available`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Hello {
+    /// The version of the page API.
+    pub version: u32,
+    /// The product's name.
+    pub product: String,
+    /// The product's version.
+    pub product_version: String,
+}
+
+/// How the node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub enum NodeState {
+    /// Not yet taking requests.
+    Starting,
+    /// The swarm takes requests, with or without peers.
+    Online,
+    /// Paused by the user, or the network it had is lost.
+    Offline,
+    /// It cannot run; the reason says why.
+    Failed,
+}
+
+/// `node.status`. No ids and no addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Status {
+    /// How the node is.
+    pub state: NodeState,
+    /// Why, where that is not plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub reason: Option<String>,
+    /// The transports that this node dials with.
+    pub transports: Vec<String>,
+    /// The protocols that this node runs.
+    pub services: Vec<String>,
+    /// The quotas behind 5005, by name.
+    #[cfg_attr(test, ts(type = "Record<string, number>"))]
+    pub limits: std::collections::BTreeMap<String, u32>,
+}
+
+/// `permissions.request`, `permissions.query`, `permissions.revoke`, and the event `permissions.changed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Granted {
+    /// All that the origin now holds.
+    pub granted: Vec<Descriptor>,
+}
+
+/// `identity.get`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Identity {
+    /// The node's peer id.
+    pub peer_id: String,
+    /// Where it can be reached.
+    pub addresses: Vec<String>,
+}
+
+/// `peers.list`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Peers {
+    /// The peers, connected ones first.
+    pub peers: Vec<Peer>,
+}
+
+/// A peer that the node knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Peer {
+    /// Its id.
+    pub peer_id: String,
+    /// Where it says it listens.
+    pub addresses: Vec<String>,
+    /// What it says it speaks.
+    pub protocols: Vec<String>,
+    /// What it says it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub agent: Option<String>,
+    /// Whether a connection is open.
+    pub connected: bool,
+    /// The last round trip, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub rtt_ms: Option<f64>,
+}
+
+/// `peers.ping`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Ping {
+    /// The round trip, in milliseconds.
+    pub rtt_ms: f64,
+}
+
+/// `connections.dial`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Dialed {
+    /// The connection, new or reused.
+    pub connection: Connection,
+}
+
+/// `connections.list`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Connections {
+    /// The open connections, oldest first.
+    pub connections: Vec<Connection>,
+}
+
+/// Who began a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub enum Direction {
+    /// The remote did.
+    Inbound,
+    /// This node did.
+    Outbound,
+}
+
+/// What a connection runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub enum Path {
+    /// From end to end.
+    Direct,
+    /// Through a relay.
+    Relayed,
+}
+
+/// An open connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Connection {
+    /// Its name in this API.
+    pub id: String,
+    /// The remote.
+    pub peer_id: String,
+    /// The remote's address, as seen from here.
+    pub remote_address: String,
+    /// Who began it.
+    pub direction: Direction,
+    /// Direct or through a relay.
+    pub path: Path,
+    /// `webrtc-direct`, `webrtc`, `webtransport`, `websocket` or `relay`.
+    pub transport: String,
+    /// Milliseconds since 1970.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub opened_at: u64,
+    /// The last round trip, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub rtt_ms: Option<f64>,
+}
+
+/// `streams.open`, and the notification `streams.incoming`. The stream's port travels beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Stream {
+    /// Its name in this API.
+    pub stream: String,
+    /// The protocol that both ends agreed on.
+    pub protocol: String,
+    /// The remote.
+    pub peer: String,
+}
