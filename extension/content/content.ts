@@ -1,0 +1,161 @@
+/**
+ * The content script: the page's way to the node. A relay that reads envelope, id and method and nothing else; who the
+ * page is, the browser tells the host by the port's sender.
+ */
+import { parse, type Id } from "./envelope";
+import type { RpcError } from "./errors";
+import { Link, type Available, type HostMessage } from "./link";
+import { Requests } from "./requests";
+import { Streams } from "./streams";
+
+/** A newer copy of this script tells an older one, whose extension was reloaded, to leave. Forging it only silences oneself. */
+const TAKEOVER = `mooring-takeover-${chrome.runtime.id}`;
+
+class Relay {
+  readonly #link = new Link({
+    ready: (available) => this.#ready(available),
+    message: (message) => this.#fromHost(message),
+    lost: () => this.#lost(),
+    orphaned: () => this.#orphaned(),
+  });
+  readonly #requests = new Requests({
+    fail: (id, error) => this.#answer(id, error),
+    send: (m) => this.#link.send({ t: "rpc", m }),
+  });
+  readonly #streams = new Streams((stream, m) => void this.#link.send({ t: "port", stream, m }));
+  #announced = false;
+  /** The host said that this document is to meet silence. */
+  #silent = false;
+  #gone = false;
+
+  readonly #onMessage = (event: MessageEvent): void => {
+    // Not trusted: made by the page with a `source` of its choice, and then `data` is a live object of the page.
+    if (!event.isTrusted || event.source !== window || this.#silent) return;
+    const parsed = parse(event.data);
+    switch (parsed.kind) {
+      case "nothing":
+        return;
+      case "error":
+        this.#answer(parsed.id, parsed.error);
+        return;
+      case "cancel":
+        this.#requests.cancel(parsed.id, parsed.message);
+        return;
+      case "request":
+        this.#requests.add(parsed);
+        if (this.#gone) this.#requests.failAll("the extension was stopped");
+        else if (this.#requests.waiting) this.#link.hurry();
+    }
+  };
+
+  readonly #onPageHide = (event: PageTransitionEvent): void => {
+    // Whether the document comes back or not, what it had open ends with its being shown.
+    this.#requests.failAll("the page was left");
+    this.#streams.resetAll("the page was left");
+    this.#link.stop();
+    if (!event.persisted) this.#stop();
+  };
+
+  readonly #onPageShow = (event: PageTransitionEvent): void => {
+    if (!event.persisted || this.#gone) return;
+    this.#announced = false;
+    this.#link.start();
+  };
+
+  readonly #stop = (): void => {
+    this.#gone = true;
+    this.#silent = true;
+    this.#observer.disconnect();
+    window.removeEventListener("message", this.#onMessage);
+    window.removeEventListener("pagehide", this.#onPageHide);
+    window.removeEventListener("pageshow", this.#onPageShow);
+    window.removeEventListener(TAKEOVER, this.#stop);
+    this.#requests.forgetAll();
+    this.#link.stop();
+  };
+
+  // `document.open()` takes every listener off the window, also ours, and replaces the root element.
+  readonly #observer = new MutationObserver(() => this.#listen());
+
+  start(): void {
+    window.dispatchEvent(new Event(TAKEOVER));
+    this.#listen();
+    this.#observer.observe(document, { childList: true });
+    this.#link.start();
+  }
+
+  /** Adding a listener that is there already changes nothing. */
+  #listen(): void {
+    window.addEventListener("message", this.#onMessage);
+    window.addEventListener("pagehide", this.#onPageHide);
+    window.addEventListener("pageshow", this.#onPageShow);
+    window.addEventListener(TAKEOVER, this.#stop);
+  }
+
+  #ready(available: Available | null): void {
+    this.#silent = available === null;
+    if (available === null) {
+      this.#requests.forgetAll();
+      return;
+    }
+    if (!this.#announced) {
+      this.#announced = true;
+      this.#post({ jsonrpc: "2.0", method: "node.available", params: available });
+    }
+    this.#requests.flush();
+  }
+
+  #fromHost(message: HostMessage): void {
+    if (message.t === "port") {
+      this.#streams.fromHost(message.stream, message.m);
+      return;
+    }
+    if (message.t !== "rpc") return;
+    const isAnswer = message.m.id !== undefined;
+    const wanted = !isAnswer || this.#requests.settle(message.m.id);
+    if (message.stream === undefined) {
+      if (wanted) this.#post(message.m);
+      return;
+    }
+    const port = wanted ? this.#streams.open(message.stream) : undefined;
+    if (port) this.#post(message.m, [port]);
+    else this.#streams.refuse(message.stream);
+  }
+
+  #lost(): void {
+    this.#requests.nodeGone();
+    this.#streams.resetAll("the node stopped");
+  }
+
+  #orphaned(): void {
+    this.#gone = true;
+    this.#requests.failAll("the extension was stopped");
+    this.#streams.resetAll("the extension was stopped");
+  }
+
+  #answer(id: Id | null, error: RpcError): void {
+    this.#post({ jsonrpc: "2.0", id, error });
+  }
+
+  #post(message: object, transfer: Transferable[] = []): void {
+    window.postMessage({ mooring: 1, to: "page", message }, location.origin, transfer);
+  }
+}
+
+/** Top-level documents of secure or loopback origins; the manifest's patterns say the same, and the host judges again. */
+function mayTalk(): boolean {
+  // "null" in sandboxed documents, whatever their address says.
+  if (window !== window.top || self.origin !== location.origin) return false;
+  if (location.protocol === "https:") return true;
+  return location.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+}
+
+if (mayTalk()) {
+  const relay = new Relay();
+  if ((document as { prerendering?: boolean }).prerendering) {
+    // A page that was only guessed at meets silence until somebody looks at it.
+    document.addEventListener("prerenderingchange", () => relay.start(), { once: true });
+  } else {
+    relay.start();
+  }
+}

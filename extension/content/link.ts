@@ -1,0 +1,181 @@
+/**
+ * The document's port to the node host, opened again whenever it is lost. The host is reached directly; when it is not
+ * there, `connect` fails at once and the background is asked to make it.
+ */
+import { ENSURE_WAIT, READY_WAIT, RECONNECT_MAX, RECONNECT_MIN } from "./limits";
+
+/** What the host says first of all; null: this document is to meet silence. */
+export interface Available {
+  version: number;
+  product: string;
+  productVersion: string;
+}
+
+export interface LinkEvents {
+  ready(available: Available | null): void;
+  message(message: HostMessage): void;
+  /** The port closed; a new one is being opened. */
+  lost(): void;
+  /** The extension was reloaded, updated or removed: this script will never reach it again. */
+  orphaned(): void;
+}
+
+/** From the host; its own code, so the shape is trusted. */
+export type HostMessage =
+  | { t: "ready"; available: Available | null }
+  | { t: "rpc"; m: Record<string, unknown>; stream?: string }
+  | { t: "port"; stream: string; m: Record<string, unknown> };
+
+export type PageMessage = { t: "rpc"; m: object } | { t: "port"; stream: string; m: object };
+
+export class Link {
+  readonly #events: LinkEvents;
+  #port: chrome.runtime.Port | undefined;
+  #ready = false;
+  #running = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #delay = RECONNECT_MIN;
+  #asking = false;
+
+  constructor(events: LinkEvents) {
+    this.#events = events;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#delay = RECONNECT_MIN;
+    this.#connect();
+  }
+
+  /** Closes the port and opens no other; the caller knows, so no event. */
+  stop(): void {
+    this.#running = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#drop()?.disconnect();
+  }
+
+  /** Somebody asks for something: do not sit out a long pause between tries. */
+  hurry(): void {
+    if (!this.#running || this.#port || this.#asking || this.#delay <= RECONNECT_MIN) return;
+    this.#delay = RECONNECT_MIN;
+    this.#later();
+  }
+
+  send(message: PageMessage): boolean {
+    if (!this.#port || !this.#ready) return false;
+    try {
+      this.#port.postMessage(message);
+      return true;
+    } catch {
+      // The port was closed and its event is on the way, or the extension is gone.
+      return false;
+    }
+  }
+
+  #connect(): void {
+    if (!this.#running) return;
+    let port: chrome.runtime.Port;
+    try {
+      port = chrome.runtime.connect({ name: "page" });
+    } catch {
+      this.#orphan();
+      return;
+    }
+    this.#port = port;
+    port.onMessage.addListener((message: HostMessage) => this.#received(port, message));
+    port.onDisconnect.addListener(() => {
+      // Reading it marks it as seen; that nobody listens is an everyday answer here.
+      void chrome.runtime?.lastError;
+      this.#disconnected(port);
+    });
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      port.disconnect();
+      this.#disconnected(port);
+    }, READY_WAIT);
+  }
+
+  #received(port: chrome.runtime.Port, message: HostMessage): void {
+    if (port !== this.#port) return;
+    if (message.t !== "ready") {
+      this.#events.message(message);
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#ready = true;
+    this.#delay = RECONNECT_MIN;
+    this.#events.ready(message.available);
+  }
+
+  #disconnected(port: chrome.runtime.Port): void {
+    if (port !== this.#port) return;
+    const wasReady = this.#ready;
+    this.#drop();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (wasReady) this.#events.lost();
+    if (!isAlive()) {
+      this.#orphan();
+      return;
+    }
+    this.#ensure();
+  }
+
+  /** Asks the background for a host, and connects when it says so, or after a while if it says nothing. */
+  #ensure(): void {
+    if (!this.#running || this.#asking) return;
+    this.#asking = true;
+    let over = false;
+    const next = (): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(limit);
+      this.#asking = false;
+      this.#later();
+    };
+    const limit = setTimeout(next, ENSURE_WAIT);
+    try {
+      chrome.runtime.sendMessage({ to: "background", type: "host.ensure" }, () => {
+        void chrome.runtime?.lastError;
+        next();
+      });
+    } catch {
+      next();
+    }
+  }
+
+  #later(): void {
+    if (!this.#running) return;
+    clearTimeout(this.#timer);
+    // The first try after an answer is at once or nearly; many tabs spread out by chance when it goes on failing.
+    const delay = this.#delay <= RECONNECT_MIN ? 0 : this.#delay * (0.75 + Math.random() / 2);
+    this.#delay = Math.min(this.#delay * 2, RECONNECT_MAX);
+    this.#timer = setTimeout(() => this.#connect(), delay);
+  }
+
+  #drop(): chrome.runtime.Port | undefined {
+    const port = this.#port;
+    this.#port = undefined;
+    this.#ready = false;
+    return port;
+  }
+
+  #orphan(): void {
+    this.#running = false;
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.#events.orphaned();
+  }
+}
+
+/** False once the extension that this script belongs to was reloaded or removed. */
+function isAlive(): boolean {
+  try {
+    return typeof chrome.runtime?.id === "string";
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,72 @@
+/** Stands in for a node that crashed too often: says so to pages and popup instead of leaving them to guess. */
+import type { Platform } from "./platform";
+import type { Sender } from "./sender";
+
+export interface Handle {
+  receive(message: unknown): void;
+  closed(): void;
+  free(): void;
+}
+
+export class FailedHost {
+  readonly #platform: Platform;
+  readonly #reason: string;
+
+  constructor(platform: Platform, reason: string) {
+    this.#platform = platform;
+    this.#reason = reason;
+    platform.setBadge("failed", 0);
+  }
+
+  connect(sender: Sender, post: (message: unknown) => void, close: () => void): Handle {
+    if (sender.name === "page" && !sender.extension) return this.#page(post);
+    if (sender.name === "popup" && sender.extension) return this.#popup(post);
+    close();
+    return { receive: () => undefined, closed: () => undefined, free: () => undefined };
+  }
+
+  #page(post: (message: unknown) => void): Handle {
+    const hello = { version: 1, product: this.#platform.product, productVersion: this.#platform.version };
+    post({ t: "ready", available: hello });
+    const receive = (message: unknown): void => {
+      const request = (message as { m?: { id?: unknown; method?: unknown } }).m;
+      if (request?.id === undefined) return;
+      post({ t: "rpc", m: { jsonrpc: "2.0", id: request.id, ...this.#answer(request.method, hello) } });
+    };
+    return { receive, closed: () => undefined, free: () => undefined };
+  }
+
+  #answer(method: unknown, hello: object): object {
+    if (method === "node.hello") return { result: hello };
+    if (method === "node.status") {
+      return { result: { state: "failed", reason: this.#reason, transports: [], services: [], limits: {} } };
+    }
+    return {
+      error: {
+        code: 4900,
+        message: "The node is not running",
+        data: { name: "NodeNotRunning", detail: this.#reason },
+      },
+    };
+  }
+
+  #popup(post: (message: unknown) => void): Handle {
+    post({
+      t: "snapshot",
+      productVersion: this.#platform.version,
+      state: "failed",
+      reason: this.#reason,
+      paused: false,
+      identity: { state: "loading" },
+      addresses: [],
+      connections: [],
+      peers: 0,
+      sites: [],
+    });
+    const receive = (message: unknown): void => {
+      const { id } = message as { id?: unknown };
+      post({ t: "done", id, error: (this.#answer("", {}) as { error: object }).error });
+    };
+    return { receive, closed: () => undefined, free: () => undefined };
+  }
+}

@@ -1,0 +1,23 @@
+/** Every bound of the host page, with its reason. Times are in milliseconds. */
+
+/** Ports at once, over all tabs: more documents than anybody has open, and far less than would hurt. */
+export const MAX_PORTS = 4096;
+
+/** Messages kept for one port until there is a host: popup and prompt say a few words, a content script waits to be spoken to. */
+export const MAX_EARLY = 16;
+
+/** Crashes within this time of each other count as one series. */
+export const CRASH_WINDOW = 60_000;
+
+/** So many crashes in a series, and the node counts as failed: what crashed it is likely still there. */
+export const MAX_CRASHES = 5;
+
+/** Pause before a new node after the second crash of a series, doubled with each further one; after the first there is none. */
+export const RESTART_MIN = 250;
+
+/** How long a failed node stays down before it is tried once more. */
+export const FAILED_PAUSE = 5 * 60_000;
+
+/** Requests to the service worker are tried so often: one that is just being stopped refuses them. */
+export const BROKER_TRIES = 4;
+export const BROKER_PAUSE = 50;

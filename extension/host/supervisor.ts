@@ -1,0 +1,154 @@
+/** Boots the node's wasm, hands it every port with the browser's word for who is at the other end, and replaces it when it crashes. */
+import init, { Host } from "host-wasm";
+import { failedBecause, forgetCrashes, noteCrash } from "./crashes";
+import { FailedHost, type Handle } from "./failed";
+import { FAILED_PAUSE, MAX_EARLY, MAX_PORTS } from "./limits";
+import type { Platform } from "./platform";
+import { senderOf, type Sender } from "./sender";
+
+const NAMES = ["page", "popup", "prompt"];
+
+interface Connects {
+  connect(sender: Sender, post: (message: unknown) => void, close: () => void): Handle;
+}
+
+/** Must run in the page's first turn, so that no port can come before its listener. */
+export function startHost(platform: Platform): void {
+  const supervisor = new Supervisor(platform);
+  chrome.runtime.onConnect.addListener((port) => supervisor.take(port));
+  // A panic in a task or in an event handler of the wasm ends up here, as a trap.
+  addEventListener("error", (event) => supervisor.uncaught(event.error));
+  addEventListener("unhandledrejection", (event) => supervisor.uncaught(event.reason));
+  void supervisor.boot();
+}
+
+class Supervisor {
+  readonly #platform: Platform;
+  readonly #open = new Map<chrome.runtime.Port, (host: Connects) => void>();
+  #host: Connects | undefined;
+  #crashed = false;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  async boot(): Promise<void> {
+    const reason = failedBecause(Date.now());
+    if (reason !== undefined) {
+      this.#serve(new FailedHost(this.#platform, `it crashed too often; the last time: ${reason}`));
+      setTimeout(() => {
+        forgetCrashes();
+        location.reload();
+      }, FAILED_PAUSE);
+      return;
+    }
+    try {
+      await init();
+      this.#serve(await Host.start(this.#platform));
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  /** A port of one of our own contexts: pages' content scripts, popup, prompts, and the service worker's watch. */
+  take(port: chrome.runtime.Port): void {
+    if (!NAMES.includes(port.name)) return;
+    if (this.#open.size >= MAX_PORTS) {
+      port.disconnect();
+      return;
+    }
+    // What comes before there is a host is kept by nobody but us.
+    const early: unknown[] = [];
+    let handle: Handle | undefined;
+    let over = false;
+
+    const end = (): void => {
+      if (over) return;
+      over = true;
+      this.#open.delete(port);
+      // Not at once: the host itself may be the caller, and is not to be freed under its own feet.
+      const last = handle;
+      if (last) queueMicrotask(() => this.#guard(() => last.free()));
+    };
+    const receive = (message: unknown): void => this.#guard(() => handle?.receive(message));
+
+    port.onMessage.addListener((message: unknown) => {
+      if (handle) receive(message);
+      else if (early.length < MAX_EARLY) early.push(message);
+    });
+    port.onDisconnect.addListener(() => {
+      void chrome.runtime.lastError;
+      if (!over && handle) this.#guard(() => handle?.closed());
+      end();
+    });
+    const attach = (host: Connects): void => {
+      this.#guard(() => {
+        handle = host.connect(
+          senderOf(port, this.#platform.extensionOrigin),
+          (message) => post(port, message),
+          () => {
+            port.disconnect();
+            end();
+          },
+        );
+      });
+      if (over && handle) {
+        const last = handle;
+        queueMicrotask(() => this.#guard(() => last.free()));
+        return;
+      }
+      for (const message of early.splice(0)) receive(message);
+    };
+    this.#open.set(port, attach);
+    if (this.#host) attach(this.#host);
+  }
+
+  uncaught(error: unknown): void {
+    if (isTrap(error)) this.#crash(error);
+  }
+
+  #serve(host: Connects): void {
+    if (this.#crashed) return;
+    this.#host = host;
+    for (const attach of [...this.#open.values()]) attach(host);
+  }
+
+  /** No call into the wasm without this: after a trap there is no next one. */
+  #guard(call: () => void): void {
+    if (this.#crashed) return;
+    try {
+      call();
+    } catch (error) {
+      if (isTrap(error)) this.#crash(error);
+      else console.error("mooring: the node refused a message:", error);
+    }
+  }
+
+  #crash(error: unknown): void {
+    if (this.#crashed) return;
+    this.#crashed = true;
+    const reason = error instanceof Error ? error.message : String(error);
+    console.error("mooring: the node crashed and is started anew:", error);
+    const pause = noteCrash(reason, Date.now());
+    for (const port of this.#open.keys()) port.disconnect();
+    this.#open.clear();
+    setTimeout(() => location.reload(), pause);
+  }
+}
+
+function post(port: chrome.runtime.Port, message: unknown): void {
+  try {
+    port.postMessage(message);
+  } catch {
+    // Closed on the other side; its event is on the way.
+  }
+}
+
+/** An error after which the instance cannot be trusted: a trap, or a stack that ran out in the middle of it. */
+function isTrap(error: unknown): boolean {
+  return (
+    error instanceof WebAssembly.RuntimeError ||
+    error instanceof RangeError ||
+    (error instanceof Error && error.name === "InternalError")
+  );
+}
