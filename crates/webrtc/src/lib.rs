@@ -1,1 +1,25 @@
-//! Mooring.
+//! WebRTC transport for libp2p: webrtc-direct, versions 1 and 2, in browsers and native.
+//!
+//! - [`core`]: framing, stream state machine, addresses, session descriptions, credentials, Noise;
+//!   free of I/O, shared by both backends
+//! - `web`: the browser's `RTCPeerConnection` (dials)
+//! - `native`: listens and dials
+//!
+//! The backend of the target is re-exported here: `Config`, `Transport`, `Connection`, `Stream`.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+pub mod core;
+mod error;
+pub mod limits;
+
+pub use error::{Error, Loss, Stage};

@@ -1,0 +1,116 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::limits::MAX_SENT_PAYLOAD;
+
+fn decode_all(decoder: &mut Decoder) -> Result<Vec<Frame>, FrameError> {
+    let mut frames = Vec::new();
+    while let Some(frame) = decoder.next_frame()? {
+        frames.push(frame);
+    }
+    Ok(frames)
+}
+
+fn decode(bytes: &[u8]) -> Result<Vec<Frame>, FrameError> {
+    let mut decoder = Decoder::default();
+    decoder.push(bytes);
+    decode_all(&mut decoder)
+}
+
+#[test]
+fn flags_on_the_wire() {
+    for (flag, value) in [
+        (Flag::Fin, 0),
+        (Flag::StopSending, 1),
+        (Flag::Reset, 2),
+        (Flag::FinAck, 3),
+    ] {
+        assert_eq!(Frame::flag(flag).encode().unwrap()[..], [2, 0x08, value]);
+    }
+    assert_eq!(
+        Frame::data(Bytes::from_static(b"hi")).encode().unwrap()[..],
+        [4, 0x12, 2, b'h', b'i']
+    );
+}
+
+#[test]
+fn largest_payload_fits_and_one_more_does_not_pass_the_bound() {
+    let frame = Frame {
+        data: vec![7; MAX_SENT_PAYLOAD].into(),
+        flag: None,
+    };
+    let encoded = frame.encode().unwrap();
+    assert!(encoded.len() <= MAX_SENT_FRAME);
+    assert_eq!(decode(&encoded).unwrap(), [frame]);
+    let too_large = Frame::data(vec![7; MAX_SENT_FRAME].into());
+    assert_eq!(too_large.encode(), Err(FrameError::TooLarge));
+}
+
+#[test]
+fn prefix_and_body_may_come_apart() {
+    let mut decoder = Decoder::default();
+    decoder.push(&[4]);
+    assert_eq!(decoder.next_frame(), Ok(None));
+    decoder.push(&[0x12, 2, b'h', b'i']);
+    let frame = decoder.next_frame().unwrap().unwrap();
+    assert_eq!(&frame.data[..], b"hi");
+    assert_eq!(decoder.buffered(), 0);
+}
+
+#[test]
+fn unknown_fields_and_flags_are_tolerated() {
+    // errorCode (field 3, go-libp2p) beside RESET; a flag of the future; an unknown bytes field.
+    assert_eq!(
+        decode(&[4, 0x08, 2, 0x18, 7]).unwrap(),
+        [Frame::flag(Flag::Reset)]
+    );
+    assert_eq!(decode(&[2, 0x08, 9]).unwrap(), [Frame::default()]);
+    assert_eq!(decode(&[4, 0x3a, 2, 1, 2]).unwrap(), [Frame::default()]);
+    assert_eq!(decode(&[0]).unwrap(), [Frame::default()]);
+}
+
+#[test]
+fn garbage_is_an_error_and_stays_one() {
+    for (bytes, error) in [
+        (&[0x80, 0x00][..], FrameError::Length),
+        (&[0xff, 0xff, 0xff, 0xff, 0xff, 0x01], FrameError::Length),
+        (&[0xff, 0xff, 0x7f], FrameError::TooLarge),
+        (&[1, 0xff], FrameError::Body),
+        (&[2, 0x12, 9], FrameError::Body),
+        (&[1, 0x00], FrameError::Body),
+    ] {
+        let mut decoder = Decoder::default();
+        decoder.push(bytes);
+        assert_eq!(decode_all(&mut decoder), Err(error), "{bytes:x?}");
+        decoder.push(&[0, 0, 0]);
+        assert_eq!(decode_all(&mut decoder), Err(error));
+        assert_eq!(decoder.buffered(), 0);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+        let _ = decode(&bytes);
+    }
+
+    #[test]
+    fn round_trip_in_any_cut(
+        frames in proptest::collection::vec(
+            (proptest::collection::vec(any::<u8>(), 0..600), proptest::option::of(0i32..4)), 0..8),
+        cut in 1usize..50,
+    ) {
+        let frames: Vec<Frame> = frames.into_iter().map(|(data, flag)| Frame {
+            data: data.into(),
+            flag: flag.map(|flag| Flag::try_from(flag).unwrap()),
+        }).collect();
+        let wire: Vec<u8> = frames.iter().flat_map(|frame| frame.encode().unwrap()).collect();
+        let mut decoder = Decoder::default();
+        let mut decoded = Vec::new();
+        for piece in wire.chunks(cut) {
+            decoder.push(piece);
+            decoded.extend(decode_all(&mut decoder).unwrap());
+        }
+        prop_assert_eq!(decoded, frames);
+    }
+}

@@ -1,0 +1,632 @@
+//! The state machine of one stream on one data channel (libp2p/specs webrtc/README.md).
+//!
+//! It does no I/O and knows no clock. A backend feeds it what happens and carries out what it says:
+//!
+//! | what happened | call |
+//! |---|---|
+//! | the channel opened | [`Stream::on_open`] |
+//! | a channel message arrived | [`Stream::on_message`] |
+//! | the channel's send queue changed | [`Stream::on_buffered_amount`] |
+//! | the channel closed, failed, or the connection went | [`Stream::on_closed`] |
+//! | [`Stream::deadline`] passed | [`Stream::on_buffered_amount`], then [`Stream::on_timer`] |
+//! | the application reads, writes, closes, drops | [`Stream::read`], [`Stream::write`], [`Stream::close`], [`Stream::abandon`] |
+//!
+//! After **every** call: take [`Stream::poll_output`] until `None` and carry it out in that order, and look at
+//! [`Stream::deadline`] again. Wakers belong to the backend; `WakeReader` and `WakeWriter` only say
+//! whom to wake (spurious wakes are fine), and must be acted on after any borrow has ended.
+//!
+//! How a stream ends. Each half ends by itself: ours by FIN that FIN_ACK answers, theirs by their
+//! FIN, which we answer. When both have ended the channel is closed. FIN_ACK is awaited with a
+//! time limit, because peers older than the flag never send it; STOP_SENDING ends our half without
+//! it, because such a remote may not read our FIN any more. RESET, a malformed frame, a full
+//! receive buffer, or a channel that closes without FIN, end both halves with a [`Failure`].
+//! Data is either delivered whole, up to the end of the stream, or followed by the failure; what
+//! arrived before it is still delivered first.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use web_time::Instant;
+
+use super::{
+    budget::{Budget, Share},
+    frame::{Decoder, Flag, Frame},
+};
+use crate::limits;
+
+mod receive;
+#[cfg(test)]
+mod tests;
+
+use receive::ReceiveBuffer;
+
+/// Why a half of a stream ended abnormally.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The remote sent RESET.
+    #[error("reset by the remote")]
+    ResetByRemote,
+    /// The application dropped the stream without closing it.
+    #[error("reset here")]
+    ResetHere,
+    /// The remote sent STOP_SENDING: it does not read any more.
+    #[error("the remote stopped reading")]
+    StoppedByRemote,
+    /// A write after the application closed its half.
+    #[error("written after close")]
+    WriteAfterClose,
+    /// The channel closed without FIN.
+    #[error("the channel closed before the stream ended")]
+    ChannelClosed,
+    /// The connection ended.
+    #[error("the connection ended")]
+    ConnectionLost,
+    /// The channel did not open in [`limits::OPEN_TIMEOUT`].
+    #[error("the channel did not open in time")]
+    OpenTimeout,
+    /// The remote sent what is no frame, or data after FIN.
+    #[error("the remote broke the framing protocol")]
+    Protocol,
+    /// The reader was too slow for [`limits::MAX_RECEIVE_BUFFER_STREAM`] or
+    /// [`limits::MAX_RECEIVE_BUFFER_CONNECTION`].
+    #[error("receive buffer is full")]
+    Overflow,
+}
+
+impl Failure {
+    /// The kind of the [`io::Error`] that readers and writers see.
+    pub fn kind(self) -> io::ErrorKind {
+        match self {
+            Self::ResetByRemote | Self::ChannelClosed => io::ErrorKind::ConnectionReset,
+            Self::ResetHere | Self::ConnectionLost => io::ErrorKind::ConnectionAborted,
+            Self::StoppedByRemote | Self::WriteAfterClose => io::ErrorKind::BrokenPipe,
+            Self::OpenTimeout => io::ErrorKind::TimedOut,
+            Self::Protocol => io::ErrorKind::InvalidData,
+            Self::Overflow => io::ErrorKind::OutOfMemory,
+        }
+    }
+}
+
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        io::Error::new(failure.kind(), failure)
+    }
+}
+
+/// What a backend has to do, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send this as one channel message. Only ever given while the channel is open.
+    Send(Bytes),
+    /// Wake whoever waits to read.
+    WakeReader,
+    /// Wake whoever waits to write or close.
+    WakeWriter,
+    /// Close the channel once all messages given before have been sent. Given once, last of all:
+    /// the stream is then [done](Stream::is_done) and wants no further events.
+    CloseChannel,
+}
+
+/// What the streams of one connection share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    budget: Budget,
+    fin_ack: Arc<AtomicU8>,
+}
+
+const FIN_ACK_UNKNOWN: u8 = 0;
+const FIN_ACK_SUPPORTED: u8 = 1;
+const FIN_ACK_MISSING: u8 = 2;
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            budget: Budget::new(limits::MAX_RECEIVE_BUFFER_CONNECTION),
+            fin_ack: Arc::default(),
+        }
+    }
+}
+
+impl Shared {
+    /// Unread bytes of all streams.
+    pub fn received(&self) -> usize {
+        self.budget.used()
+    }
+
+    fn fin_ack_timeout(&self) -> Duration {
+        if self.fin_ack.load(Ordering::Relaxed) == FIN_ACK_MISSING {
+            limits::FIN_ACK_TIMEOUT_OLD_PEER
+        } else {
+            limits::FIN_ACK_TIMEOUT
+        }
+    }
+
+    fn saw_fin_ack(&self) {
+        self.fin_ack.store(FIN_ACK_SUPPORTED, Ordering::Relaxed);
+    }
+
+    fn missed_fin_ack(&self) {
+        // A remote that has ever sent one knows the flag and is merely slow.
+        let _ = self.fin_ack.compare_exchange(
+            FIN_ACK_UNKNOWN,
+            FIN_ACK_MISSING,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Channel {
+    Opening,
+    Open,
+    /// `CloseChannel` is due as the last output.
+    Closing,
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Receiving {
+    Open,
+    /// We asked the remote to stop; its FIN is still awaited.
+    Discarding,
+    /// FIN received: everything is here.
+    Finished,
+    Failed(Failure),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    Open,
+    /// FIN sent, FIN_ACK awaited.
+    FinSent,
+    /// The remote reads no more, and the application has not closed yet.
+    Stopped,
+    /// Closed by the application and by whatever confirms or replaces the FIN_ACK.
+    Done,
+    Failed(Failure),
+}
+
+/// The state of one stream. See the [module](self).
+#[derive(Debug)]
+pub struct Stream {
+    channel: Channel,
+    receiving: Receiving,
+    sending: Sending,
+    shared: Shared,
+    decoder: Decoder,
+    received: ReceiveBuffer,
+    /// Pays for `received` and for the decoder's unfinished frame.
+    share: Share,
+    outbox: VecDeque<Bytes>,
+    outbox_bytes: usize,
+    /// What the channel holds: its last report, plus what was given to it since.
+    buffered: usize,
+    writer_blocked: bool,
+    fin_ack_sent: bool,
+    abandoned: bool,
+    wake_reader: bool,
+    wake_writer: bool,
+    deadline: Option<Instant>,
+    /// `buffered` when the deadline for FIN_ACK was set, to tell progress from silence.
+    buffered_at_deadline: usize,
+}
+
+impl Stream {
+    /// The stream of a channel that is still opening, with its time limit running. For a channel
+    /// that is open already (an inbound one), call [`Stream::on_open`] at once.
+    pub fn new(shared: &Shared, now: Instant) -> Self {
+        Self {
+            channel: Channel::Opening,
+            receiving: Receiving::Open,
+            sending: Sending::Open,
+            shared: shared.clone(),
+            decoder: Decoder::default(),
+            received: ReceiveBuffer::default(),
+            share: shared.budget.share(),
+            outbox: VecDeque::new(),
+            outbox_bytes: 0,
+            buffered: 0,
+            writer_blocked: false,
+            fin_ack_sent: false,
+            abandoned: false,
+            wake_reader: false,
+            wake_writer: false,
+            deadline: now.checked_add(limits::OPEN_TIMEOUT),
+            buffered_at_deadline: 0,
+        }
+    }
+
+    // --- The channel ------------------------------------------------------------------------
+
+    /// The channel is open and takes messages.
+    pub fn on_open(&mut self, now: Instant) {
+        if self.channel != Channel::Opening {
+            return;
+        }
+        self.channel = Channel::Open;
+        self.deadline = None;
+        self.wake_writer = true;
+        self.rearm(now);
+        self.settle();
+    }
+
+    /// A channel message arrived. Browsers may deliver some before they announce the channel as
+    /// open; answers then wait for [`Stream::on_open`].
+    pub fn on_message(&mut self, bytes: &[u8], now: Instant) {
+        if self.is_done() {
+            return;
+        }
+        self.decoder.push(bytes);
+        loop {
+            match self.decoder.next_frame() {
+                Ok(Some(frame)) => self.on_frame(frame, now),
+                Ok(None) => break,
+                Err(_) => self.fail(Failure::Protocol, true),
+            }
+            if self.is_done() {
+                return;
+            }
+        }
+        if !self.account() {
+            self.fail(Failure::Overflow, true);
+        }
+    }
+
+    /// The channel's own send queue holds `bytes` now. Call it when it fell to
+    /// [`limits::SEND_LOW_WATER`], and before [`Stream::on_timer`].
+    pub fn on_buffered_amount(&mut self, bytes: usize) {
+        self.buffered = bytes;
+        self.unblock_writer();
+    }
+
+    /// The channel closed, or with [`Failure::ConnectionLost`] all of the connection.
+    pub fn on_closed(&mut self, failure: Failure) {
+        if self.is_done() {
+            return;
+        }
+        // The remote finished its half and closed: it has seen all that it wanted of ours.
+        if self.sending == Sending::FinSent && self.receiving == Receiving::Finished {
+            self.sending = Sending::Done;
+        }
+        self.fail(failure, false);
+        self.channel = Channel::Closed;
+        self.deadline = None;
+    }
+
+    /// When [`Stream::on_timer`] wants to be called, if at all.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The deadline may have passed.
+    pub fn on_timer(&mut self, now: Instant) {
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        self.deadline = None;
+        if self.channel == Channel::Opening {
+            self.fail(Failure::OpenTimeout, false);
+        } else if self.sending == Sending::FinSent {
+            let queued = self.queued();
+            if queued > 0 && queued < self.buffered_at_deadline {
+                // A slow link is still taking what came before the FIN.
+                self.rearm(now);
+                return;
+            }
+            self.shared.missed_fin_ack();
+            self.sending = Sending::Done;
+            self.wake_writer = true;
+            if self.abandoned {
+                self.finish_channel();
+            }
+        } else if self.abandoned {
+            self.finish_channel();
+        }
+        self.settle();
+    }
+
+    /// What to do next; `None` when all is done for now.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if matches!(self.channel, Channel::Open | Channel::Closing)
+            && let Some(frame) = self.outbox.pop_front()
+        {
+            self.outbox_bytes = self.outbox_bytes.saturating_sub(frame.len());
+            self.buffered = self.buffered.saturating_add(frame.len());
+            return Some(Output::Send(frame));
+        }
+        if std::mem::take(&mut self.wake_reader) {
+            return Some(Output::WakeReader);
+        }
+        if std::mem::take(&mut self.wake_writer) {
+            return Some(Output::WakeWriter);
+        }
+        if self.channel == Channel::Closing {
+            self.channel = Channel::Closed;
+            return Some(Output::CloseChannel);
+        }
+        None
+    }
+
+    /// Whether both halves have ended and the channel is, or is about to be, closed. What was
+    /// received before can still be read.
+    pub fn is_done(&self) -> bool {
+        matches!(self.channel, Channel::Closing | Channel::Closed)
+    }
+
+    /// Whether [`Stream::abandon`] was called.
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned
+    }
+
+    // --- The application --------------------------------------------------------------------
+
+    /// Reads into `buffer`; 0 at the end of the stream, or if `buffer` is empty.
+    pub fn read(&mut self, buffer: &mut [u8]) -> Poll<Result<usize, Failure>> {
+        if buffer.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let read = self.received.read(buffer);
+        if read > 0 {
+            self.account();
+            return Poll::Ready(Ok(read));
+        }
+        match self.receiving {
+            Receiving::Open => Poll::Pending,
+            Receiving::Finished => Poll::Ready(Ok(0)),
+            Receiving::Discarding => Poll::Ready(Err(Failure::ResetHere)),
+            Receiving::Failed(failure) => Poll::Ready(Err(failure)),
+        }
+    }
+
+    /// Takes bytes to send, at most one frame's worth; pending while [`limits::SEND_HIGH_WATER`]
+    /// are queued. Empty input is 0 and sends nothing.
+    pub fn write(&mut self, bytes: &[u8]) -> Poll<Result<usize, Failure>> {
+        match self.sending {
+            Sending::Open => {}
+            Sending::Stopped => return Poll::Ready(Err(Failure::StoppedByRemote)),
+            Sending::Failed(failure) => return Poll::Ready(Err(failure)),
+            Sending::FinSent | Sending::Done => {
+                return Poll::Ready(Err(Failure::WriteAfterClose));
+            }
+        }
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let space = limits::SEND_HIGH_WATER.saturating_sub(self.queued());
+        if space < bytes.len().min(limits::MIN_WRITE) {
+            self.writer_blocked = true;
+            return Poll::Pending;
+        }
+        let taken = bytes.len().min(space).min(limits::MAX_SENT_PAYLOAD);
+        let payload = bytes.get(..taken).unwrap_or_default();
+        self.send(&Frame::data(Bytes::copy_from_slice(payload)));
+        Poll::Ready(Ok(taken))
+    }
+
+    /// Whether what was written can still arrive. There is nothing to wait for: what was taken goes
+    /// out without being asked.
+    pub fn flush(&self) -> Result<(), Failure> {
+        match self.sending {
+            Sending::Failed(failure) => Err(failure),
+            Sending::Open | Sending::FinSent | Sending::Stopped | Sending::Done => Ok(()),
+        }
+    }
+
+    /// Closes our half: sends FIN and waits until the remote has confirmed it, stopped reading,
+    /// or let [`limits::FIN_ACK_TIMEOUT`] pass. Call it again when woken.
+    pub fn close(&mut self, now: Instant) -> Poll<Result<(), Failure>> {
+        match self.sending {
+            Sending::Open => {
+                self.send(&Frame::flag(Flag::Fin));
+                self.sending = Sending::FinSent;
+                if self.channel == Channel::Open {
+                    self.rearm(now);
+                }
+                Poll::Pending
+            }
+            Sending::Stopped => {
+                // Nobody reads it, but it lets the remote end its own record of the stream.
+                self.send(&Frame::flag(Flag::Fin));
+                self.sending = Sending::Done;
+                self.rearm(now);
+                self.settle();
+                Poll::Ready(Ok(()))
+            }
+            Sending::FinSent => Poll::Pending,
+            Sending::Done => Poll::Ready(Ok(())),
+            Sending::Failed(failure) => Poll::Ready(Err(failure)),
+        }
+    }
+
+    /// The application let go of the stream. A half it has not closed is reset; one it has closed
+    /// ends in order, and the remote is told to stop sending.
+    pub fn abandon(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.abandoned, true) {
+            return;
+        }
+        self.received = ReceiveBuffer::default();
+        self.account();
+        if self.is_done() {
+            return;
+        }
+        match self.sending {
+            Sending::Open | Sending::Stopped => {
+                // An abrupt end: what waits in line does not matter any more.
+                self.outbox.clear();
+                self.outbox_bytes = 0;
+                self.fail(Failure::ResetHere, true);
+            }
+            Sending::FinSent | Sending::Done | Sending::Failed(_) => {
+                if self.receiving == Receiving::Open {
+                    self.receiving = Receiving::Discarding;
+                    self.send(&Frame::flag(Flag::StopSending));
+                }
+                if self.deadline.is_none() {
+                    self.rearm(now);
+                }
+                self.settle();
+            }
+        }
+    }
+
+    // --- Inside -----------------------------------------------------------------------------
+
+    fn on_frame(&mut self, frame: Frame, now: Instant) {
+        if !frame.data.is_empty() {
+            match self.receiving {
+                Receiving::Open => {
+                    self.received.push(&frame.data);
+                    self.wake_reader = true;
+                    if !self.account() {
+                        self.received.forget_last(frame.data.len());
+                        self.fail(Failure::Overflow, true);
+                        return;
+                    }
+                }
+                Receiving::Discarding | Receiving::Failed(_) => {}
+                Receiving::Finished => {
+                    self.fail(Failure::Protocol, true);
+                    return;
+                }
+            }
+        }
+        match frame.flag {
+            None => {}
+            Some(Flag::Fin) => {
+                if matches!(self.receiving, Receiving::Open | Receiving::Discarding) {
+                    self.receiving = Receiving::Finished;
+                    self.wake_reader = true;
+                }
+                if !std::mem::replace(&mut self.fin_ack_sent, true) {
+                    self.send(&Frame::flag(Flag::FinAck));
+                }
+            }
+            Some(Flag::FinAck) => {
+                self.shared.saw_fin_ack();
+                if self.sending == Sending::FinSent {
+                    self.sending = Sending::Done;
+                    self.wake_writer = true;
+                    self.rearm(now);
+                }
+            }
+            Some(Flag::StopSending) => match self.sending {
+                Sending::Open => {
+                    self.sending = Sending::Stopped;
+                    self.wake_writer = true;
+                }
+                // Such a remote need not read our FIN (go-libp2p does not).
+                Sending::FinSent => {
+                    self.sending = Sending::Done;
+                    self.wake_writer = true;
+                    self.rearm(now);
+                }
+                Sending::Stopped | Sending::Done | Sending::Failed(_) => {}
+            },
+            Some(Flag::Reset) => self.fail(Failure::ResetByRemote, false),
+        }
+        self.settle();
+    }
+
+    /// Ends what has not ended yet, and closes the channel.
+    fn fail(&mut self, failure: Failure, tell_remote: bool) {
+        if matches!(self.receiving, Receiving::Open | Receiving::Discarding) {
+            self.receiving = Receiving::Failed(failure);
+        }
+        if matches!(
+            self.sending,
+            Sending::Open | Sending::FinSent | Sending::Stopped
+        ) {
+            self.sending = Sending::Failed(failure);
+        }
+        self.wake_reader = true;
+        self.wake_writer = true;
+        self.decoder = Decoder::default();
+        self.account();
+        if tell_remote {
+            self.send(&Frame::flag(Flag::Reset));
+        } else {
+            self.outbox.clear();
+            self.outbox_bytes = 0;
+        }
+        self.finish_channel();
+    }
+
+    /// Closes the channel once both halves have ended, but not before it has opened and carried
+    /// what waits to be sent.
+    fn settle(&mut self) {
+        if self.channel != Channel::Open {
+            return;
+        }
+        let received = matches!(self.receiving, Receiving::Finished | Receiving::Failed(_));
+        let sent = matches!(self.sending, Sending::Done | Sending::Failed(_));
+        if received && sent {
+            self.finish_channel();
+        }
+    }
+
+    fn finish_channel(&mut self) {
+        match self.channel {
+            // What waits in the outbox cannot be sent on a channel that is not open; closing an
+            // opening channel is how to tell the remote.
+            Channel::Opening => {
+                self.outbox.clear();
+                self.outbox_bytes = 0;
+                self.channel = Channel::Closing;
+            }
+            Channel::Open => self.channel = Channel::Closing,
+            Channel::Closing | Channel::Closed => {}
+        }
+        self.deadline = None;
+    }
+
+    /// Sets the time limit that the present state calls for.
+    fn rearm(&mut self, now: Instant) {
+        let limit = match self.sending {
+            _ if self.channel != Channel::Open => return,
+            Sending::FinSent => Some(self.shared.fin_ack_timeout()),
+            _ if self.abandoned => Some(limits::LINGER_TIMEOUT),
+            _ => None,
+        };
+        self.buffered_at_deadline = self.queued();
+        self.deadline = limit.and_then(|limit| now.checked_add(limit));
+    }
+
+    fn queued(&self) -> usize {
+        self.outbox_bytes.saturating_add(self.buffered)
+    }
+
+    fn unblock_writer(&mut self) {
+        if self.writer_blocked && self.queued() <= limits::SEND_LOW_WATER {
+            self.writer_blocked = false;
+            self.wake_writer = true;
+        }
+    }
+
+    fn send(&mut self, frame: &Frame) {
+        // Payloads are cut to fit, so this cannot fail; if it did, the stream could not go on.
+        match frame.encode() {
+            Ok(bytes) => {
+                self.outbox_bytes = self.outbox_bytes.saturating_add(bytes.len());
+                self.outbox.push_back(bytes);
+            }
+            Err(_) => self.fail(Failure::Protocol, false),
+        }
+    }
+
+    /// Pays for what is held; false if it is too much.
+    fn account(&mut self) -> bool {
+        let held = self.received.len().saturating_add(self.decoder.buffered());
+        held <= limits::MAX_RECEIVE_BUFFER_STREAM && self.share.resize(held)
+    }
+}

@@ -1,0 +1,222 @@
+//! Two streams joined by a pipe each way, under random interleavings of everything that can happen:
+//! no byte is lost, none is invented, and every end is either the true end or a failure.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Open,
+    /// Deliver up to this many bytes of what is in flight to this end.
+    Deliver(usize),
+    Write(usize),
+    Read(usize),
+    Close,
+    Abandon,
+    /// The channel reports an empty send queue.
+    Drain,
+    Wait(Duration),
+    /// The channel dies for both.
+    Cut,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => Just(Step::Open),
+        8 => (1usize..70_000).prop_map(Step::Deliver),
+        6 => prop_oneof![0usize..20, 0usize..60_000].prop_map(Step::Write),
+        6 => (0usize..40_000).prop_map(Step::Read),
+        1 => Just(Step::Close),
+        1 => Just(Step::Drain),
+        1 => (0u64..12_000).prop_map(|ms| Step::Wait(Duration::from_millis(ms))),
+        1 => prop_oneof![8 => Just(Step::Drain), 1 => Just(Step::Abandon), 1 => Just(Step::Cut)],
+    ]
+}
+
+struct End {
+    stream: Stream,
+    /// On its way to this end.
+    inbox: VecDeque<u8>,
+    written: usize,
+    closed: bool,
+    read: usize,
+    ended: Option<Result<(), Failure>>,
+    /// What this end's channel has been told to close, or was cut.
+    channel_closed: bool,
+}
+
+/// The n-th byte of a stream.
+fn byte(index: usize) -> u8 {
+    (index.wrapping_mul(31) ^ (index >> 8)) as u8
+}
+
+struct Model {
+    ends: [End; 2],
+    now: Instant,
+}
+
+impl Model {
+    fn new() -> Self {
+        let now = Instant::now();
+        let end = || End {
+            stream: Stream::new(&Shared::default(), now),
+            inbox: VecDeque::new(),
+            written: 0,
+            closed: false,
+            read: 0,
+            ended: None,
+            channel_closed: false,
+        };
+        Self {
+            ends: [end(), end()],
+            now,
+        }
+    }
+
+    fn apply(&mut self, who: usize, step: Step) {
+        let now = self.now;
+        let end = &mut self.ends[who];
+        match step {
+            Step::Open => end.stream.on_open(now),
+            Step::Deliver(count) => {
+                let count = count.min(end.inbox.len());
+                let bytes: Vec<u8> = end.inbox.drain(..count).collect();
+                if !end.channel_closed {
+                    end.stream.on_message(&bytes, now);
+                }
+                self.announce_close(who);
+            }
+            Step::Write(count) if !end.stream.is_abandoned() => {
+                let bytes: Vec<u8> = (end.written..end.written + count).map(byte).collect();
+                if let Poll::Ready(Ok(taken)) = end.stream.write(&bytes) {
+                    assert!(!end.closed || taken == 0);
+                    end.written += taken;
+                }
+            }
+            Step::Read(count) if !end.stream.is_abandoned() => {
+                let mut buffer = vec![0; count];
+                match end.stream.read(&mut buffer) {
+                    Poll::Ready(Ok(0)) if count > 0 => end.ended = Some(Ok(())),
+                    Poll::Ready(Ok(read)) => {
+                        for (offset, found) in buffer[..read].iter().enumerate() {
+                            assert_eq!(*found, byte(end.read + offset));
+                        }
+                        end.read += read;
+                        assert_eq!(end.ended, None, "data after the end");
+                    }
+                    Poll::Ready(Err(failure)) => end.ended = Some(Err(failure)),
+                    Poll::Pending => assert_eq!(end.ended, None),
+                }
+            }
+            Step::Close if !end.stream.is_abandoned() => {
+                let _ = end.stream.close(now);
+                end.closed = true;
+            }
+            Step::Abandon => end.stream.abandon(now),
+            Step::Drain => end.stream.on_buffered_amount(0),
+            Step::Wait(time) => {
+                self.now += time;
+                for end in &mut self.ends {
+                    end.stream.on_timer(self.now);
+                }
+            }
+            Step::Cut => {
+                for end in &mut self.ends {
+                    end.channel_closed = true;
+                    end.inbox.clear();
+                    end.stream.on_closed(Failure::ConnectionLost);
+                }
+            }
+            Step::Write(_) | Step::Read(_) | Step::Close => {}
+        }
+        self.settle(0);
+        self.settle(1);
+    }
+
+    fn settle(&mut self, who: usize) {
+        while let Some(output) = self.ends[who].stream.poll_output() {
+            match output {
+                Output::Send(bytes) => {
+                    assert!(!self.ends[who].channel_closed);
+                    self.ends[1 - who].inbox.extend(bytes);
+                }
+                Output::CloseChannel => {
+                    self.ends[who].channel_closed = true;
+                    self.announce_close(1 - who);
+                }
+                Output::WakeReader | Output::WakeWriter => {}
+            }
+        }
+        let end = &self.ends[who];
+        if end.stream.is_done() {
+            assert_eq!(end.stream.deadline(), None);
+        }
+    }
+
+    /// A closed channel's last bytes arrive before its close does.
+    fn announce_close(&mut self, who: usize) {
+        if self.ends[1 - who].channel_closed && self.ends[who].inbox.is_empty() {
+            self.ends[who].stream.on_closed(Failure::ChannelClosed);
+            self.ends[who].channel_closed = true;
+        }
+    }
+
+    fn check(&self) {
+        for who in [0, 1] {
+            let (reader, writer) = (&self.ends[who], &self.ends[1 - who]);
+            assert!(reader.read <= writer.written);
+            if reader.ended == Some(Ok(())) {
+                assert!(writer.closed, "an end nobody declared");
+                assert_eq!(reader.read, writer.written, "truncated");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn no_byte_is_lost(steps in proptest::collection::vec((0usize..2, step()), 0..120)) {
+        let mut model = Model::new();
+        for (who, step) in steps {
+            model.apply(who, step);
+            model.check();
+        }
+    }
+
+    #[test]
+    fn whatever_happens_it_ends(steps in proptest::collection::vec((0usize..2, step()), 0..60)) {
+        let mut model = Model::new();
+        for (who, step) in steps {
+            model.apply(who, step);
+        }
+        // Both close, read to the end and let go; the channels work.
+        let cut = model.ends.iter().any(|end| end.channel_closed || end.stream.is_done() || end.stream.is_abandoned());
+        for _ in 0..400 {
+            for who in [0, 1] {
+                for step in [Step::Open, Step::Drain, Step::Close, Step::Deliver(1 << 20), Step::Read(1 << 20)] {
+                    model.apply(who, step);
+                }
+            }
+            model.check();
+        }
+        let timed_out = model.ends.iter_mut().any(|end| end.stream.close(model.now).is_pending());
+        if !cut {
+            for end in &model.ends {
+                prop_assert_eq!(end.ended, Some(Ok(())));
+                prop_assert!(!timed_out);
+            }
+        }
+        for who in [0, 1] {
+            model.apply(who, Step::Abandon);
+        }
+        model.apply(0, Step::Wait(LINGER_TIMEOUT));
+        model.apply(0, Step::Wait(LINGER_TIMEOUT));
+        for end in &model.ends {
+            prop_assert!(end.stream.is_done());
+            prop_assert_eq!(end.stream.deadline(), None);
+        }
+    }
+}

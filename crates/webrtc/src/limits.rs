@@ -1,0 +1,109 @@
+//! Every bound of this crate, with its reason. Sizes are bytes unless a name says otherwise.
+
+use std::time::Duration;
+
+// --- Frames -----------------------------------------------------------------------------------
+
+/// Largest frame sent, length prefix included (specs/webrtc: "encoded messages including their
+/// length prefix MUST NOT exceed 16kiB"). The synthetic SDP answer says the same to the browser,
+/// which then throws on a larger `send`.
+pub const MAX_SENT_FRAME: usize = 16 * 1024;
+
+/// Room a data frame needs beside its payload: 3 bytes length prefix, 1 tag and 3 length bytes for
+/// `message`, and one spare.
+pub const FRAME_OVERHEAD: usize = 8;
+
+/// Largest payload of one sent frame.
+pub const MAX_SENT_PAYLOAD: usize = MAX_SENT_FRAME - FRAME_OVERHEAD;
+
+/// Largest frame taken from a remote, length prefix excluded. The spec's bound is 16 KiB; go-libp2p
+/// already takes 257 KiB in preparation for larger messages, so a remote may one day send them. An
+/// unfinished frame counts towards the receive bounds below.
+pub const MAX_RECEIVED_FRAME: usize = 257 * 1024;
+
+// --- Streams ----------------------------------------------------------------------------------
+
+/// Unread data held per stream. A browser cannot pause a data channel: whatever a remote sends
+/// arrives, and the only answer to a full buffer is to reset the stream. So it is generous: about
+/// half a second at the rates measured (20–35 MB/s), for a reader that is briefly busy.
+pub const MAX_RECEIVE_BUFFER_STREAM: usize = 16 * 1024 * 1024;
+
+/// Unread data held for all streams of a connection, so that a remote cannot multiply the bound
+/// above by opening more streams.
+pub const MAX_RECEIVE_BUFFER_CONNECTION: usize = 64 * 1024 * 1024;
+
+/// Received payloads are kept in chunks of up to this size; smaller ones are joined, so that a
+/// remote sending single bytes does not cost an allocation each.
+pub const RECEIVE_CHUNK: usize = 16 * 1024;
+
+/// A writer waits once this much is queued in the channel. Measured on data channels: 256 KiB is
+/// as fast as 1 MiB and steadier; 2 MiB was four times slower when the CPU is short.
+pub const SEND_HIGH_WATER: usize = 256 * 1024;
+
+/// A waiting writer goes on when the queue has fallen to this; also the channel's
+/// `bufferedAmountLowThreshold`.
+pub const SEND_LOW_WATER: usize = 128 * 1024;
+
+/// A writer with more than this to write waits rather than fill the last few bytes of the queue
+/// with tiny frames.
+pub const MIN_WRITE: usize = 1024;
+
+/// How long a channel may take to open. In-band channels open as soon as the SCTP association
+/// stands; one that does not is on a dead connection.
+pub const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long FIN_ACK is awaited once our FIN is out and the queue before it makes no more progress.
+/// go-libp2p and js-libp2p wait 10 s.
+pub const FIN_ACK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same on a connection whose remote let [`FIN_ACK_TIMEOUT`] pass and has never sent a FIN_ACK:
+/// it predates the flag (libp2p-webrtc 0.10), and waiting long for every stream would only stall.
+pub const FIN_ACK_TIMEOUT_OLD_PEER: Duration = Duration::from_millis(250);
+
+/// How long a stream the application let go of lives on to wait for the remote's FIN, before
+/// its channel is closed regardless.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
+
+// --- Connections ------------------------------------------------------------------------------
+
+/// Inbound channels that wait for the muxer to accept them. They arrive before Noise has ended
+/// and cannot be refused beforehand; what comes beyond is closed at once. 256 is yamux's default
+/// backlog in libp2p.
+pub const MAX_PENDING_INBOUND: usize = 256;
+
+/// Streams alive on one connection, lingering ones included. SCTP as browsers negotiate it has
+/// 1024 streams a direction, half of them for each side to open.
+pub const MAX_STREAMS: usize = 1024;
+
+/// ICE state `disconnected` heals by itself after a lost packet or a network change; a connection
+/// that stays in it this long is given up.
+pub const DISCONNECTED_TIMEOUT: Duration = Duration::from_secs(15);
+
+// --- Dialing ----------------------------------------------------------------------------------
+
+/// Head start of the preferred webrtc-direct version over the other one. A v1-only server does not
+/// refuse v2, it never answers, so waiting for a failure would take seconds.
+pub const VERSION_HEAD_START: Duration = Duration::from_millis(300);
+
+/// Peers whose answering version is remembered; the oldest is forgotten first.
+pub const MAX_REMEMBERED_VERSIONS: usize = 1024;
+
+/// Making the offer and setting both descriptions is local work, certificate generation included.
+pub const SDP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// ICE and DTLS. Browsers themselves give up after 15 s or more.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Opening of channel 0 (the SCTP association) once DTLS stands.
+pub const HANDSHAKE_CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The Noise handshake: one and a half round trips and a signature on each side.
+pub const NOISE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// `RTCPeerConnection`s that may exist in this process and are not known to be garbage-collected.
+/// Chromium refuses the 501st, closed ones included; some room is left for others in the process.
+pub const MAX_PEER_CONNECTIONS: usize = 450;
+
+/// Longest SDP looked at. Browsers' data-channel offers are about 1 KiB, plus one line for each
+/// local candidate.
+pub const MAX_SDP: usize = 64 * 1024;
