@@ -292,16 +292,16 @@ impl Stream {
 
     /// The channel closed, or with [`Failure::ConnectionLost`] all of the connection.
     pub fn on_closed(&mut self, failure: Failure) {
-        if self.is_done() {
-            return;
-        }
         // The remote finished its half and closed: it has seen all that it wanted of ours.
         if self.sending == Sending::FinSent && self.receiving == Receiving::Finished {
             self.sending = Sending::Done;
         }
-        self.fail(failure, false);
+        if !self.is_done() {
+            self.fail(failure, false);
+        }
+        self.outbox.clear();
+        self.outbox_bytes = 0;
         self.channel = Channel::Closed;
-        self.deadline = None;
     }
 
     /// When [`Stream::on_timer`] wants to be called, if at all.

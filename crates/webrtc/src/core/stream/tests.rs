@@ -328,7 +328,7 @@ fn a_channel_that_closes_early_is_a_failure_and_not_an_end() {
 fn garbage_resets_the_stream() {
     let mut a = Fixture::open();
     a.receive_data(b"good");
-    a.stream.on_message(&[0xff, 0xff, 0xff, 0xff], a.now);
+    a.stream.on_message(&[0xff; 5], a.now);
     a.settle();
     assert_eq!(a.sent_flags(), [Flag::Reset]);
     assert!(a.closed);
