@@ -3,13 +3,13 @@
  * is nothing to wake and nothing to broker.
  */
 import { startHost } from "../extension/host/supervisor";
-import { platform } from "../extension/host/platform.firefox";
+import { loadPlatform } from "../extension/host/platform.firefox";
 import { promptClosed } from "./prompts";
 
 // Firefox's `browser` has Chrome's promise-returning shape.
 declare const browser: typeof chrome;
 
-startHost(platform);
+startHost(loadPlatform);
 
 browser.windows.onRemoved.addListener((window) => void promptClosed(window));
 

@@ -24,6 +24,10 @@ class Relay {
   });
   readonly #streams = new Streams((stream, m) => void this.#link.send({ t: "port", stream, m }));
   #announced = false;
+  /** What to announce, as the host said last. */
+  #available: Available | null = null;
+  /** The page's scripts, also deferred ones and modules, have run. */
+  #heard = false;
   /** The host said that this document is to meet silence. */
   #silent = false;
   #gone = false;
@@ -62,6 +66,11 @@ class Relay {
     this.#link.start();
   };
 
+  readonly #onLoaded = (): void => {
+    this.#heard = true;
+    this.#announce();
+  };
+
   readonly #stop = (): void => {
     this.#gone = true;
     this.#silent = true;
@@ -70,6 +79,8 @@ class Relay {
     window.removeEventListener("pagehide", this.#onPageHide);
     window.removeEventListener("pageshow", this.#onPageShow);
     window.removeEventListener(TAKEOVER, this.#stop);
+    window.removeEventListener("DOMContentLoaded", this.#onLoaded);
+    window.removeEventListener("load", this.#onLoaded);
     this.#requests.forgetAll();
     this.#link.stop();
   };
@@ -90,6 +101,9 @@ class Relay {
     window.addEventListener("pagehide", this.#onPageHide);
     window.addEventListener("pageshow", this.#onPageShow);
     window.addEventListener(TAKEOVER, this.#stop);
+    // It bubbles up from the document. Injected late, only the second is still to come.
+    window.addEventListener("DOMContentLoaded", this.#onLoaded);
+    window.addEventListener("load", this.#onLoaded);
   }
 
   #ready(available: Available | null): void {
@@ -98,11 +112,17 @@ class Relay {
       this.#requests.forgetAll();
       return;
     }
-    if (!this.#announced) {
-      this.#announced = true;
-      this.#post({ jsonrpc: "2.0", method: "node.available", params: available });
-    }
+    this.#available = available;
+    this.#announce();
     this.#requests.flush();
+  }
+
+  /** Once per document, and not before the page's own scripts have had their turn to listen. */
+  #announce(): void {
+    if (!this.#available || this.#announced || this.#silent) return;
+    if (!this.#heard && document.readyState !== "complete") return;
+    this.#announced = true;
+    this.#post({ jsonrpc: "2.0", method: "node.available", params: this.#available });
   }
 
   #fromHost(message: HostMessage): void {

@@ -1,8 +1,8 @@
 /** Chrome's offscreen document: where the node lives. */
-import { platform } from "./platform.chrome";
+import { loadPlatform } from "./platform.chrome";
 import { startHost } from "./supervisor";
 
-startHost(platform);
+startHost(loadPlatform);
 
 // A last word that wakes the service worker, should it be asleep, so that a new document is made at once.
 addEventListener("pagehide", () => {

@@ -1,6 +1,7 @@
 /** The platform as an offscreen document has it: `chrome.runtime` and nothing else, so the service worker does the rest. */
 import { BROKER_PAUSE, BROKER_TRIES } from "./limits";
 import type { Platform, Store } from "./platform";
+import { extensionOrigin } from "./sender";
 
 interface Reply {
   ok: boolean;
@@ -34,16 +35,18 @@ function store(area: "storage" | "session"): Store {
   };
 }
 
-const manifest = chrome.runtime.getManifest();
-
-export const platform: Platform = {
-  extensionOrigin: location.origin,
-  product: manifest.name,
-  version: manifest.version,
-  browser: "chrome",
-  storage: store("storage"),
-  session: store("session"),
-  openPrompt: async (id) => void (await ask("prompt.open", { id })),
-  closePrompt: async (id) => void (await ask("prompt.close", { id })),
-  setBadge: (state, connections) => void ask("badge", { state, connections }).catch(() => undefined),
-};
+export async function loadPlatform(): Promise<Platform> {
+  // `runtime.getManifest` is not among what an offscreen document has.
+  const manifest = (await (await fetch("/manifest.json")).json()) as { name: string; version: string };
+  return {
+    extensionOrigin: extensionOrigin(),
+    product: manifest.name,
+    version: manifest.version,
+    browser: "chrome",
+    storage: store("storage"),
+    session: store("session"),
+    openPrompt: async (id) => void (await ask("prompt.open", { id })),
+    closePrompt: async (id) => void (await ask("prompt.close", { id })),
+    setBadge: (state, connections) => void ask("badge", { state, connections }).catch(() => undefined),
+  };
+}

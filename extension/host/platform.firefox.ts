@@ -3,11 +3,10 @@ import { setBadge } from "../../background/badge";
 import { closePrompt, openPrompt } from "../../background/prompts";
 import { openStore } from "./indexed-db";
 import type { Platform, Store } from "./platform";
+import { extensionOrigin } from "./sender";
 
 // Firefox's `browser` has Chrome's promise-returning shape; MV2 calls the button `browserAction`.
 declare const browser: typeof chrome & { browserAction: typeof chrome.action };
-
-const manifest = browser.runtime.getManifest();
 
 const session: Store = {
   get: async (key) => (await browser.storage.session.get(key))[key],
@@ -15,14 +14,17 @@ const session: Store = {
   remove: (key) => browser.storage.session.remove(key),
 };
 
-export const platform: Platform = {
-  extensionOrigin: location.origin,
-  product: manifest.name,
-  version: manifest.version,
-  browser: "firefox",
-  storage: openStore("mooring"),
-  session,
-  openPrompt,
-  closePrompt,
-  setBadge: (state, connections) => void setBadge(browser.browserAction, state, connections).catch(() => undefined),
-};
+export function loadPlatform(): Promise<Platform> {
+  const manifest = browser.runtime.getManifest();
+  return Promise.resolve({
+    extensionOrigin: extensionOrigin(),
+    product: manifest.name,
+    version: manifest.version,
+    browser: "firefox",
+    storage: openStore("mooring"),
+    session,
+    openPrompt,
+    closePrompt,
+    setBadge: (state, connections) => void setBadge(browser.browserAction, state, connections).catch(() => undefined),
+  });
+}

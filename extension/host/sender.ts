@@ -11,7 +11,12 @@ export interface Sender {
   extension: boolean;
 }
 
-export function senderOf(port: chrome.runtime.Port, extensionOrigin: string): Sender {
+/** Our own origin, such as `chrome-extension://…`. */
+export function extensionOrigin(): string {
+  return chrome.runtime.getURL("").replace(/\/$/, "");
+}
+
+export function senderOf(port: chrome.runtime.Port): Sender {
   const { id, origin: said, url, tab, frameId, documentId, documentLifecycle } = port.sender ?? {};
   const origin = said ?? originOf(url);
   return {
@@ -22,7 +27,7 @@ export function senderOf(port: chrome.runtime.Port, extensionOrigin: string): Se
     ...(frameId !== undefined && { frameId }),
     ...(documentId !== undefined && { documentId }),
     ...(documentLifecycle !== undefined && { lifecycle: documentLifecycle }),
-    extension: id === chrome.runtime.id && origin === extensionOrigin,
+    extension: id === chrome.runtime.id && origin === extensionOrigin(),
   };
 }
 

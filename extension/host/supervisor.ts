@@ -13,38 +13,34 @@ interface Connects {
 }
 
 /** Must run in the page's first turn, so that no port can come before its listener. */
-export function startHost(platform: Platform): void {
-  const supervisor = new Supervisor(platform);
+export function startHost(loadPlatform: () => Promise<Platform>): void {
+  const supervisor = new Supervisor();
   chrome.runtime.onConnect.addListener((port) => supervisor.take(port));
   // A panic in a task or in an event handler of the wasm ends up here, as a trap.
   addEventListener("error", (event) => supervisor.uncaught(event.error));
   addEventListener("unhandledrejection", (event) => supervisor.uncaught(event.reason));
-  void supervisor.boot();
+  void supervisor.boot(loadPlatform);
 }
 
 class Supervisor {
-  readonly #platform: Platform;
   readonly #open = new Map<chrome.runtime.Port, (host: Connects) => void>();
   #host: Connects | undefined;
   #crashed = false;
 
-  constructor(platform: Platform) {
-    this.#platform = platform;
-  }
-
-  async boot(): Promise<void> {
-    const reason = failedBecause(Date.now());
-    if (reason !== undefined) {
-      this.#serve(new FailedHost(this.#platform, `it crashed too often; the last time: ${reason}`));
-      setTimeout(() => {
-        forgetCrashes();
-        location.reload();
-      }, FAILED_PAUSE);
-      return;
-    }
+  async boot(loadPlatform: () => Promise<Platform>): Promise<void> {
     try {
-      await init();
-      this.#serve(await Host.start(this.#platform));
+      const platform = await loadPlatform();
+      const reason = failedBecause(Date.now());
+      if (reason === undefined) {
+        await init();
+        this.#serve(await Host.start(platform));
+      } else {
+        this.#serve(new FailedHost(platform, `it crashed too often; the last time: ${reason}`));
+        setTimeout(() => {
+          forgetCrashes();
+          location.reload();
+        }, FAILED_PAUSE);
+      }
     } catch (error) {
       this.#crash(error);
     }
@@ -84,7 +80,7 @@ class Supervisor {
     const attach = (host: Connects): void => {
       this.#guard(() => {
         handle = host.connect(
-          senderOf(port, this.#platform.extensionOrigin),
+          senderOf(port),
           (message) => post(port, message),
           () => {
             port.disconnect();

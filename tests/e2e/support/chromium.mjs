@@ -1,0 +1,86 @@
+// Chromium with the packaged extension, and with everything off that would talk to the Internet by itself.
+import puppeteer from "puppeteer-core";
+import { chromiumBinary, extensionDir } from "./binaries.mjs";
+import { discard, scratch } from "./scratch.mjs";
+import { until } from "./wait.mjs";
+
+const quiet = [
+  "--no-first-run",
+  "--no-pings",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-domain-reliability",
+  "--disable-sync",
+  "--disable-default-apps",
+  "--disable-features=OptimizationHints,MediaRouter,Translate,DialMediaRouteProvider",
+  // Names are not resolved at all: pages under test are on loopback.
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]",
+];
+
+/**
+ * @param {object} options
+ * @param {string} [options.profile] kept by the caller; else a fresh one that goes with the browser
+ * @param {string[]} [options.args]
+ * @param {boolean} [options.headless]
+ * @param {boolean} [options.attachWorker] DevTools on the service worker keeps it alive: off for tests of its life
+ * @param {string} [options.extension] the folder of the extension
+ */
+export async function launchChromium(options = {}) {
+  const { args = [], headless = true, attachWorker = true, extension = extensionDir("chrome") } = options;
+  const profile = options.profile ?? scratch("chromium");
+  const browser = await puppeteer.launch({
+    browser: "chrome",
+    executablePath: chromiumBinary(),
+    headless,
+    pipe: true,
+    enableExtensions: [extension],
+    userDataDir: profile,
+    defaultViewport: null,
+    args: [...quiet, ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), ...args],
+    ...(attachWorker ? {} : { targetFilter: (target) => target.type() !== "service_worker" }),
+  });
+  const hostTarget = () => browser.targets().find((target) => target.url().endsWith("/host.html"));
+  await until("the host document", hostTarget);
+  const origin = new URL(hostTarget().url()).origin.replace("null", "");
+  const id = new URL(hostTarget().url()).host;
+  return {
+    kind: "chromium",
+    browser,
+    id,
+    origin: origin || `chrome-extension://${id}`,
+    hostTarget,
+    /** The offscreen document, to evaluate in. */
+    host: async () => (await until("the host document", hostTarget)).asPage(),
+    worker: async () => {
+      const target = await until("the service worker", () =>
+        browser.targets().find((each) => each.type() === "service_worker" && each.url().includes(id)),
+      );
+      return target.worker();
+    },
+    open: async (url) => {
+      const page = await browser.newPage();
+      await page.goto(url);
+      return page;
+    },
+    /** Opens an extension page, such as `popup.html`, in a tab. */
+    openOwn: async (file) => {
+      const page = await browser.newPage();
+      await page.goto(`chrome-extension://${id}/${file}`);
+      return page;
+    },
+    /** The next prompt window, ready to be answered. */
+    prompt: async (limit) => {
+      const target = await until(
+        "a prompt window",
+        () => browser.targets().find((each) => each.url().includes(`${id}/prompt.html`)),
+        limit,
+      );
+      return target.asPage();
+    },
+    promptsOpen: () => browser.targets().filter((each) => each.url().includes(`${id}/prompt.html`)).length,
+    close: async () => {
+      await browser.close();
+      if (!options.profile) discard(profile);
+    },
+  };
+}

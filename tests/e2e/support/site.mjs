@@ -1,0 +1,86 @@
+// A web site on loopback for pages under test, with a small client for the page API by hand.
+import http from "node:http";
+
+/** What the pages run. No library: the tests are to see the bare messages. */
+const client = `
+  const waiting = new Map();
+  const node = {
+    /** Everything that came from the extension, oldest first. */
+    messages: [],
+    /** Streams by id: { port, messages }. */
+    streams: new Map(),
+    next: 0,
+    post(envelope) { window.postMessage(envelope, location.origin); },
+    /** Resolves with { result } or { error }, the elapsed time in ms, and the port if one came along. */
+    request(method, params = {}, id = "t" + ++node.next) {
+      return new Promise((resolve) => {
+        waiting.set(id, { resolve, at: performance.now() });
+        node.post({ mooring: 1, to: "node", message: { jsonrpc: "2.0", id, method, params } });
+      });
+    },
+    async call(method, params, id) {
+      const { result, error } = await node.request(method, params, id);
+      if (error) throw Object.assign(new Error(error.message), error);
+      return result;
+    },
+    notify(method, params) {
+      node.post({ mooring: 1, to: "node", message: { jsonrpc: "2.0", method, params } });
+    },
+    answers(id) { return node.messages.filter((m) => m.id === id); },
+    notifications(method) { return node.messages.filter((m) => m.method === method).map((m) => m.params); },
+  };
+  window.node = node;
+  window.addEventListener("message", (event) => {
+    if (event.source !== window || event.data?.mooring !== 1 || event.data.to !== "page") return;
+    const { message } = event.data;
+    node.messages.push(message);
+    const one = message.id !== undefined && waiting.get(message.id);
+    if (!one) return;
+    waiting.delete(message.id);
+    one.resolve({ result: message.result, error: message.error, ms: performance.now() - one.at, port: event.ports[0] });
+  });
+`;
+
+const page = (title, body) => `<!doctype html><meta charset="utf-8"><title>${title}</title>${body}`;
+
+const routes = {
+  "/": () => ({ body: page("test", `<script src="/client.js"></script>`) }),
+  "/client.js": () => ({ type: "text/javascript", body: client }),
+  "/sandboxed": () => ({
+    body: page("sandboxed", `<script>${client}</script>`),
+    headers: { "content-security-policy": "sandbox allow-scripts" },
+  }),
+  "/strict": () => ({
+    body: page("strict", `<script src="/client.js"></script>`),
+    headers: { "content-security-policy": "default-src 'none'; script-src 'self'" },
+  }),
+  "/framed": () => ({ body: page("framed", `<iframe src="/"></iframe>`) }),
+};
+
+/**
+ * @param {string} host the address to serve on
+ */
+export async function startSite(host = "127.0.0.1") {
+  const server = http.createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://site");
+    const found = Object.hasOwn(routes, pathname) ? routes[pathname]() : undefined;
+    if (!found) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { "content-type": found.type ?? "text/html", "cache-control": "no-store", ...found.headers });
+    response.end(found.body);
+  });
+  await new Promise((done, failed) => server.once("error", failed).listen(0, host, done));
+  const { port } = server.address();
+  return {
+    port,
+    origin: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    url: (path = "/") => `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`,
+    close: () =>
+      new Promise((done) => {
+        server.closeAllConnections();
+        server.close(done);
+      }),
+  };
+}
