@@ -283,6 +283,13 @@ impl Stream {
         }
     }
 
+    /// A channel message arrived that holds no bytes (browsers also know text messages).
+    pub fn on_malformed(&mut self) {
+        if !self.is_done() {
+            self.fail(Failure::Protocol, true);
+        }
+    }
+
     /// The channel's own send queue holds `bytes` now. Call it when it fell to
     /// [`limits::SEND_LOW_WATER`], and before [`Stream::on_timer`].
     pub fn on_buffered_amount(&mut self, bytes: usize) {
@@ -356,6 +363,12 @@ impl Stream {
             return Some(Output::CloseChannel);
         }
         None
+    }
+
+    /// Bytes held that the application has not read: a backend that can hold the remote back does
+    /// so by this.
+    pub fn unread(&self) -> usize {
+        self.received.len().saturating_add(self.decoder.buffered())
     }
 
     /// Whether both halves have ended and the channel is, or is about to be, closed. What was

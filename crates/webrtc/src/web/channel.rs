@@ -1,0 +1,158 @@
+//! One data channel and the state machine of its stream.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::{Rc, Weak},
+    task::Waker,
+};
+
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::{JsCast as _, JsValue};
+use web_sys::{RtcDataChannel, RtcDataChannelState, RtcDataChannelType};
+use web_time::Instant;
+
+use super::peer::Peer;
+use crate::{
+    core::stream::{self, Failure, Output},
+    limits::SEND_LOW_WATER,
+};
+
+/// What a channel is known by to its connection.
+pub(super) type Key = u32;
+
+/// A data channel. Shared by its connection and, until that is dropped, the [`super::Stream`].
+pub(super) struct Channel {
+    key: Key,
+    js: RtcDataChannel,
+    peer: Weak<Peer>,
+    state: RefCell<stream::Stream>,
+    reader: Cell<Option<Waker>>,
+    writer: Cell<Option<Waker>>,
+    /// The time limit that the connection knows of.
+    scheduled: Cell<Option<Instant>>,
+}
+
+impl Channel {
+    /// Wraps a channel whose events the connection will bring here.
+    pub(super) fn new(
+        key: Key,
+        js: RtcDataChannel,
+        peer: &Rc<Peer>,
+        shared: &stream::Shared,
+    ) -> Rc<Self> {
+        js.set_binary_type(RtcDataChannelType::Arraybuffer);
+        js.set_buffered_amount_low_threshold(u32::try_from(SEND_LOW_WATER).unwrap_or(u32::MAX));
+        Rc::new(Self {
+            key,
+            js,
+            peer: Rc::downgrade(peer),
+            state: RefCell::new(stream::Stream::new(shared, Instant::now())),
+            reader: Cell::new(None),
+            writer: Cell::new(None),
+            scheduled: Cell::new(None),
+        })
+    }
+
+    pub(super) fn js(&self) -> &RtcDataChannel {
+        &self.js
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.js.ready_state() == RtcDataChannelState::Open
+    }
+
+    pub(super) fn set_reader(&self, waker: &Waker) {
+        self.reader.set(Some(waker.clone()));
+    }
+
+    pub(super) fn set_writer(&self, waker: &Waker) {
+        self.writer.set(Some(waker.clone()));
+    }
+
+    /// Lets `step` act on the stream, then does what the state machine asks for. The borrow ends
+    /// before a task is woken or the connection is touched.
+    pub(super) fn run<R>(&self, step: impl FnOnce(&mut stream::Stream) -> R) -> R {
+        let (mut reader, mut writer, mut close) = (None, None, false);
+        let (result, done, deadline) = {
+            let mut state = self.state.borrow_mut();
+            let result = step(&mut state);
+            while let Some(output) = state.poll_output() {
+                match output {
+                    Output::Send(frame) => {
+                        if self.js.send_with_u8_array(&frame).is_err() {
+                            // The channel closed, and its event is still under way.
+                            state.on_closed(Failure::ChannelClosed);
+                        }
+                    }
+                    Output::WakeReader => reader = self.reader.take(),
+                    Output::WakeWriter => writer = self.writer.take(),
+                    Output::CloseChannel => close = true,
+                }
+            }
+            (result, state.is_done(), state.deadline())
+        };
+        if close {
+            // Sends what is queued first. Its close event may never come, nor is it awaited.
+            self.js.close();
+        }
+        if let Some(peer) = self.peer.upgrade() {
+            let scheduled = self.scheduled.replace(deadline);
+            if scheduled != deadline {
+                peer.reschedule(self.key, scheduled, deadline);
+            }
+            if done {
+                peer.forget(self.key);
+            }
+        }
+        for waker in [reader, writer].into_iter().flatten() {
+            waker.wake();
+        }
+        result
+    }
+
+    // --- Events ---------------------------------------------------------------------------------
+
+    pub(super) fn on_open(&self) {
+        self.run(|state| state.on_open(Instant::now()));
+    }
+
+    pub(super) fn on_message(&self, data: JsValue) {
+        let now = Instant::now();
+        match data.dyn_into::<ArrayBuffer>() {
+            Ok(buffer) => {
+                let bytes = Uint8Array::new(&buffer).to_vec();
+                self.run(|state| state.on_message(&bytes, now));
+            }
+            Err(_) => self.run(stream::Stream::on_malformed),
+        }
+    }
+
+    pub(super) fn on_buffered_amount_low(&self) {
+        let buffered = self.buffered();
+        self.run(|state| state.on_buffered_amount(buffered));
+    }
+
+    pub(super) fn on_closed(&self, failure: Failure) {
+        self.run(|state| state.on_closed(failure));
+    }
+
+    pub(super) fn on_timer(&self, now: Instant) {
+        let buffered = self.buffered();
+        self.run(|state| {
+            state.on_buffered_amount(buffered);
+            state.on_timer(now);
+        });
+    }
+
+    fn buffered(&self) -> usize {
+        usize::try_from(self.js.buffered_amount()).unwrap_or(usize::MAX)
+    }
+
+    /// No more events.
+    pub(super) fn detach(&self) {
+        self.js.set_onopen(None);
+        self.js.set_onmessage(None);
+        self.js.set_onclose(None);
+        self.js.set_onbufferedamountlow(None);
+    }
+}

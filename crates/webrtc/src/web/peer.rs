@@ -1,0 +1,364 @@
+//! A peer connection with its channels and its callbacks.
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    collections::{BTreeSet, HashMap, VecDeque},
+    future::poll_fn,
+    rc::{Rc, Weak},
+    task::{Context, Poll, Waker},
+};
+
+use js_sys::Function;
+use wasm_bindgen::{JsCast as _, JsValue, closure::Closure};
+use web_sys::{
+    MessageEvent, RtcDataChannel, RtcDataChannelEvent, RtcDataChannelInit, RtcPeerConnection,
+    RtcPeerConnectionState,
+};
+use web_time::Instant;
+
+use super::{
+    channel::{Channel, Key},
+    count::Counted,
+    js,
+};
+use crate::{
+    Error, Loss,
+    core::{noise, stream},
+    limits::{DISCONNECTED_TIMEOUT, MAX_PENDING_INBOUND, MAX_STREAMS},
+};
+
+/// A peer connection. Dropping it closes it and fails its streams.
+pub(super) struct Peer {
+    connection: Counted,
+    callbacks: OnceCell<Callbacks>,
+    channels: RefCell<HashMap<Key, Rc<Channel>>>,
+    next_key: Cell<Key>,
+    /// Opened by the remote and not accepted yet.
+    inbound: RefCell<VecDeque<Rc<Channel>>>,
+    /// Time limits of the streams.
+    deadlines: RefCell<BTreeSet<(Instant, Key)>>,
+    disconnected: Cell<Option<Instant>>,
+    lost: Cell<Option<Loss>>,
+    /// The task that dials, and later drives, the connection.
+    driver: Cell<Option<Waker>>,
+    shared: stream::Shared,
+}
+
+impl Peer {
+    /// A new peer connection that takes inbound channels from its first moment.
+    pub(super) fn new() -> Result<Rc<Self>, Error> {
+        let peer = Rc::new(Self {
+            connection: Counted::new()?,
+            callbacks: OnceCell::new(),
+            channels: RefCell::default(),
+            next_key: Cell::new(0),
+            inbound: RefCell::default(),
+            deadlines: RefCell::default(),
+            disconnected: Cell::new(None),
+            lost: Cell::new(None),
+            driver: Cell::new(None),
+            shared: stream::Shared::default(),
+        });
+        let callbacks = peer
+            .callbacks
+            .get_or_init(|| Callbacks::new(Rc::downgrade(&peer)));
+        let js = peer.js();
+        js.set_ondatachannel(Some(callbacks.channel.as_ref().unchecked_ref()));
+        js.set_onconnectionstatechange(Some(callbacks.state.as_ref().unchecked_ref()));
+        Ok(peer)
+    }
+
+    pub(super) fn js(&self) -> &RtcPeerConnection {
+        self.connection.get()
+    }
+
+    pub(super) fn set_driver(&self, waker: &Waker) {
+        self.driver.set(Some(waker.clone()));
+    }
+
+    fn wake_driver(&self) {
+        if let Some(waker) = self.driver.take() {
+            waker.wake();
+        }
+    }
+
+    /// Why the connection ended, if it has.
+    pub(super) fn lost(&self) -> Option<Loss> {
+        self.lost.get()
+    }
+
+    // --- Channels -------------------------------------------------------------------------------
+
+    /// The negotiated channel for the Noise handshake.
+    pub(super) fn handshake_channel(self: &Rc<Self>) -> Result<Rc<Channel>, Error> {
+        let init = RtcDataChannelInit::new();
+        init.set_negotiated(true);
+        init.set_id(noise::CHANNEL_ID);
+        let channel = js::create_data_channel(self.js(), Some(&init))?;
+        Ok(self.adopt(channel))
+    }
+
+    /// A new channel of ours; pending while there are too many.
+    pub(super) fn poll_open(self: &Rc<Self>) -> Poll<Result<Rc<Channel>, Error>> {
+        if let Some(loss) = self.lost() {
+            return Poll::Ready(Err(Error::ConnectionLost(loss)));
+        }
+        if self.channels.borrow().len() >= MAX_STREAMS {
+            return Poll::Pending;
+        }
+        match js::create_data_channel(self.js(), None) {
+            Ok(channel) => Poll::Ready(Ok(self.adopt(channel))),
+            Err(error) if self.channels.borrow().len() <= 1 => Poll::Ready(Err(error)),
+            Err(error) => {
+                // Out of ids: some come back when streams end, which wakes the driver.
+                tracing::debug!(%error, "no channel to be had");
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The next channel that the remote opened.
+    pub(super) fn poll_inbound(&self) -> Poll<Result<Rc<Channel>, Error>> {
+        // What arrived before the end can still be accepted, and read.
+        if let Some(channel) = self.inbound.borrow_mut().pop_front() {
+            return Poll::Ready(Ok(channel));
+        }
+        match self.lost() {
+            Some(loss) => Poll::Ready(Err(Error::ConnectionLost(loss))),
+            None => Poll::Pending,
+        }
+    }
+
+    fn adopt(self: &Rc<Self>, js: RtcDataChannel) -> Rc<Channel> {
+        let key = self.next_key.get();
+        self.next_key.set(key.wrapping_add(1));
+        let channel = Channel::new(key, js, self, &self.shared);
+        if let Some(callbacks) = self.callbacks.get() {
+            let bind = |closure: &JsValue| {
+                let function: &Function = closure.unchecked_ref();
+                function.bind1(&JsValue::UNDEFINED, &JsValue::from(key))
+            };
+            let js = channel.js();
+            js.set_onopen(Some(&bind(callbacks.open.as_ref())));
+            js.set_onmessage(Some(&bind(callbacks.message.as_ref())));
+            js.set_onclose(Some(&bind(callbacks.close.as_ref())));
+            js.set_onbufferedamountlow(Some(&bind(callbacks.low.as_ref())));
+        }
+        self.channels.borrow_mut().insert(key, channel.clone());
+        if channel.is_open() {
+            channel.on_open();
+        } else {
+            // Its time limit for opening.
+            channel.run(|_| ());
+        }
+        channel
+    }
+
+    fn channel(&self, key: Key) -> Option<Rc<Channel>> {
+        self.channels.borrow().get(&key).cloned()
+    }
+
+    /// A stream has ended: its channel sends no more events, and its place is free.
+    pub(super) fn forget(&self, key: Key) {
+        let channel = self.channels.borrow_mut().remove(&key);
+        if let Some(channel) = channel {
+            channel.detach();
+            self.wake_driver();
+        }
+    }
+
+    /// A stream's time limit changed.
+    pub(super) fn reschedule(&self, key: Key, before: Option<Instant>, after: Option<Instant>) {
+        let mut deadlines = self.deadlines.borrow_mut();
+        let first = deadlines.first().copied();
+        if let Some(before) = before {
+            deadlines.remove(&(before, key));
+        }
+        if let Some(after) = after {
+            deadlines.insert((after, key));
+        }
+        let earlier = deadlines.first().copied() < first || first.is_none();
+        drop(deadlines);
+        if earlier {
+            self.wake_driver();
+        }
+    }
+
+    // --- Time -----------------------------------------------------------------------------------
+
+    /// Acts on what is due, and says when to come again.
+    pub(super) fn on_timer(&self, now: Instant) -> Option<Instant> {
+        loop {
+            let due = {
+                let mut deadlines = self.deadlines.borrow_mut();
+                match deadlines.first() {
+                    Some(&(at, _)) if at <= now => deadlines.pop_first(),
+                    _ => None,
+                }
+            };
+            let Some((_, key)) = due else { break };
+            if let Some(channel) = self.channel(key) {
+                channel.on_timer(now);
+            }
+        }
+        let silent = self
+            .disconnected
+            .get()
+            .and_then(|since| since.checked_add(DISCONNECTED_TIMEOUT));
+        if silent.is_some_and(|at| at <= now) {
+            self.lose(Loss::Silent);
+        }
+        let first = self.deadlines.borrow().first().map(|&(at, _)| at);
+        match (first, silent.filter(|_| self.lost().is_none())) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    // --- The end --------------------------------------------------------------------------------
+
+    /// The connection is over: every stream fails.
+    pub(super) fn lose(&self, loss: Loss) {
+        if self.lost.get().is_some() {
+            return;
+        }
+        self.lost.set(Some(loss));
+        tracing::debug!(%loss, "connection ended");
+        self.js().set_ondatachannel(None);
+        self.js().set_onconnectionstatechange(None);
+        let channels = self.channels.take();
+        for channel in channels.values() {
+            channel.detach();
+            channel.on_closed(stream::Failure::ConnectionLost);
+        }
+        self.js().close();
+        self.wake_driver();
+    }
+
+    fn on_state(&self) {
+        match self.js().connection_state() {
+            RtcPeerConnectionState::Failed => self.lose(Loss::Failed),
+            RtcPeerConnectionState::Closed => self.lose(Loss::ClosedByRemote),
+            RtcPeerConnectionState::Disconnected => {
+                if self.disconnected.get().is_none() {
+                    self.disconnected.set(Some(Instant::now()));
+                }
+                self.wake_driver();
+            }
+            _ => {
+                self.disconnected.set(None);
+                self.wake_driver();
+            }
+        }
+    }
+
+    fn on_channel(self: &Rc<Self>, js: RtcDataChannel) {
+        let full = self.inbound.borrow().len() >= MAX_PENDING_INBOUND
+            || self.channels.borrow().len() >= MAX_STREAMS;
+        if full || self.lost().is_some() {
+            tracing::debug!("inbound channel refused, too many wait");
+            js.close();
+            return;
+        }
+        let channel = self.adopt(js);
+        self.inbound.borrow_mut().push_back(channel);
+        self.wake_driver();
+    }
+
+    fn on_channel_closed(&self, key: Key) {
+        if js::association_ended(self.js()) {
+            self.lose(Loss::ClosedByRemote);
+        } else if let Some(channel) = self.channel(key) {
+            channel.on_closed(stream::Failure::ChannelClosed);
+        }
+    }
+
+    /// Waits until `ready` says so, or the connection is lost.
+    pub(super) async fn until(&self, ready: impl Fn(&Self) -> bool) -> Result<(), Error> {
+        poll_fn(|cx: &mut Context<'_>| {
+            self.set_driver(cx.waker());
+            match self.lost() {
+                Some(loss) => Poll::Ready(Err(Error::ConnectionLost(loss))),
+                None if ready(self) => Poll::Ready(Ok(())),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Detaches everything, before `callbacks` are freed.
+        self.lose(Loss::ClosedHere);
+    }
+}
+
+/// The callbacks of a connection and of all its channels, which are told apart by the key that each
+/// channel's copies are bound to. They live as long as the connection: no callback can be freed
+/// while it runs, as nothing that a callback does drops a connection.
+struct Callbacks {
+    state: Closure<dyn Fn()>,
+    channel: Closure<dyn Fn(RtcDataChannelEvent)>,
+    open: Closure<dyn Fn(Key)>,
+    message: Closure<dyn Fn(Key, MessageEvent)>,
+    close: Closure<dyn Fn(Key)>,
+    low: Closure<dyn Fn(Key)>,
+}
+
+impl Callbacks {
+    fn new(peer: Weak<Peer>) -> Self {
+        let on_channel = |act: fn(&Peer, &Channel)| {
+            let peer = peer.clone();
+            Closure::<dyn Fn(Key)>::new(move |key| {
+                if let Some(peer) = peer.upgrade()
+                    && let Some(channel) = peer.channel(key)
+                {
+                    act(&peer, &channel);
+                }
+            })
+        };
+        let open = on_channel(|peer, channel| {
+            channel.on_open();
+            peer.wake_driver();
+        });
+        let low = on_channel(|_, channel| channel.on_buffered_amount_low());
+        let state = {
+            let peer = peer.clone();
+            Closure::<dyn Fn()>::new(move || {
+                if let Some(peer) = peer.upgrade() {
+                    peer.on_state();
+                }
+            })
+        };
+        let channel = {
+            let peer = peer.clone();
+            Closure::<dyn Fn(RtcDataChannelEvent)>::new(move |event: RtcDataChannelEvent| {
+                if let Some(peer) = peer.upgrade() {
+                    peer.on_channel(event.channel());
+                }
+            })
+        };
+        let close = {
+            let peer = peer.clone();
+            Closure::<dyn Fn(Key)>::new(move |key| {
+                if let Some(peer) = peer.upgrade() {
+                    peer.on_channel_closed(key);
+                }
+            })
+        };
+        let message = Closure::<dyn Fn(Key, MessageEvent)>::new(move |key, event: MessageEvent| {
+            if let Some(channel) = peer.upgrade().and_then(|peer| peer.channel(key)) {
+                channel.on_message(event.data());
+            }
+        });
+        Self {
+            state,
+            channel,
+            open,
+            message,
+            close,
+            low,
+        }
+    }
+}
