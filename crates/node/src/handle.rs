@@ -9,7 +9,6 @@ use std::{
 };
 
 use futures::{
-    Stream as _,
     channel::{mpsc, oneshot},
     future::{Either, select},
     pin_mut,
@@ -19,7 +18,8 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use crate::{
     Error,
-    limits::{COMMANDS, QUERY_TIMEOUT},
+    limits::{COMMANDS, PING_TIMEOUT, QUERY_TIMEOUT},
+    ping,
     streams::IncomingStreams,
     types::{
         Connection, DialRequest, Event, ListenerEvent, OpenStream, OpenedStream, Owner, Peer,
@@ -34,7 +34,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 pub(crate) enum Command {
     Addresses(Reply<Vec<Multiaddr>>),
     Listeners(Reply<Listeners>),
-    Dial(DialRequest, Reply<Connection>),
+    /// The flag: a relayed connection is no answer.
+    Dial(DialRequest, bool, Reply<Connection>),
     Peers(Reply<Vec<Peer>>),
     Connections(Reply<Vec<Connection>>),
     Release(PeerId, Owner, Reply<()>),
@@ -107,13 +108,32 @@ impl Handle {
     /// `Paused`, `Stopped`.
     pub async fn dial(&self, request: DialRequest) -> Result<Connection, Error> {
         let timeout = request.timeout;
-        self.call(timeout, |reply| Command::Dial(request, reply))
+        self.call(timeout, |reply| Command::Dial(request, false, reply))
             .await
     }
 
-    /// A fresh round trip, now. Needs a connection.
-    pub async fn ping(&self, _peer: PeerId) -> Result<Duration, Error> {
-        todo!()
+    /// A fresh round trip, now, over the best connection there is.
+    ///
+    /// # Errors
+    /// `NotConnected`, `Timeout`, `StreamReset`, `ProtocolNotSupported`.
+    pub async fn ping(&self, peer: PeerId) -> Result<Duration, Error> {
+        within(PING_TIMEOUT, async {
+            let opened = self
+                .open_stream(OpenStream {
+                    peer,
+                    protocols: vec![ping::PROTOCOL],
+                    allow_relayed: true,
+                    dial: None,
+                    owner: None,
+                    timeout: PING_TIMEOUT,
+                })
+                .await?;
+            let rtt = ping::round_trip(opened.stream).await?;
+            // Only for the display: a full channel may lose it.
+            let _ = self.commands.try_send(Command::Measured(peer, rtt));
+            Ok(rtt)
+        })
+        .await
     }
 
     /// Everybody the node knows something of.
@@ -148,8 +168,30 @@ impl Handle {
     /// those of [`dial`](Self::dial).
     pub async fn open_stream(&self, request: OpenStream) -> Result<OpenedStream, Error> {
         let timeout = request.timeout;
-        self.call(timeout, |reply| Command::OpenStream(request, reply))
-            .await
+        within(timeout, async {
+            let first = request.clone();
+            match self
+                .call(timeout, |reply| Command::OpenStream(first, reply))
+                .await
+            {
+                Err(Error::NotConnected) => {}
+                result => return result,
+            }
+            let scope = request.dial.ok_or(Error::NotConnected)?;
+            let direct = !request.allow_relayed;
+            let dial = DialRequest {
+                peer: Some(request.peer),
+                addresses: Vec::new(),
+                owner: request.owner.clone(),
+                scope,
+                timeout,
+            };
+            self.call(timeout, |reply| Command::Dial(dial, direct, reply))
+                .await?;
+            self.call(timeout, |reply| Command::OpenStream(request, reply))
+                .await
+        })
+        .await
     }
 
     /// Accepts streams of these protocols until the result is dropped.

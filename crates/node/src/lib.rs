@@ -16,12 +16,18 @@
 )]
 
 pub mod address_policy;
+mod behaviour;
 mod config;
 mod error;
 mod event_loop;
 mod handle;
+mod interests;
 pub mod limits;
+mod peer_store;
+mod ping;
+mod services;
 mod streams;
+mod transport;
 mod types;
 
 pub use config::{Config, DEFAULT_KAD_PROTOCOL, Role, Services};

@@ -108,3 +108,137 @@ pub(crate) const COMMANDS: usize = 256;
 /// Time limit of calls that only ask the event loop for what it knows: it answers in
 /// microseconds, unless the machine stands still.
 pub(crate) const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Hint given with a bound that frees itself as work ends: soon.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Inbound streams that wait for their acceptor. It only has to look; a burst fits, more would
+/// pile up behind an acceptor that stands still.
+pub(crate) const ACCEPT_QUEUE: usize = 128;
+
+/// Protocols accepted at once, of all pages and services.
+pub(crate) const ACCEPTED_PROTOCOLS: usize = 128;
+
+/// Bytes of their ids together: identify tells all of them to every peer, in one message that
+/// other implementations read 4 KiB of, with the addresses and the node's own protocols.
+pub(crate) const ACCEPTED_PROTOCOL_BYTES: usize = 2048;
+
+/// Requests to open a stream on their way to the handlers, which take them at once unless their
+/// connection is stuck.
+pub(crate) const STREAM_REQUESTS: usize = 1024;
+
+/// Longest address taken as text. The longest in use, a circuit with several certhashes and a
+/// domain name of full length, stays below half of it.
+pub(crate) const ADDRESS_TEXT: usize = 2048;
+
+/// How much of an address an error repeats.
+pub(crate) const ADDRESS_IN_ERROR: usize = 256;
+
+/// Time limit of the handshakes on top of a transport's own connection.
+pub(crate) const UPGRADE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Streams on one yamux connection, both sides together: a site's 1,000, as many of a remote, and
+/// the node's own. Each may hold 256 KiB that nobody has read.
+pub(crate) const YAMUX_STREAMS: usize = 2200;
+
+/// Over [`Limits::connections`] by so many, new ones are denied rather than old ones closed.
+pub(crate) const CONNECTION_MARGIN: u32 = 32;
+
+/// Pings at rest. A dead connection is noticed after three.
+pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// No answer within this is a failed ping.
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Failed pings in a row after which a connection counts as dead.
+pub(crate) const PING_FAILURES: u32 = 3;
+
+/// A DHT query with what it has found by then.
+pub(crate) const KAD_QUERY_TIMEOUT: Duration = Duration::from_secs(60);
+/// One DHT message: 20 peers with their addresses and a record.
+pub(crate) const KAD_PACKET: usize = 64 * 1024;
+/// How often the routing table is refreshed.
+pub(crate) const KAD_BOOTSTRAP_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// Addresses of one peer in the routing table; others would only cost dials.
+pub(crate) const KAD_ADDRESSES: usize = 8;
+
+/// One published message with its envelope; gossipsub's usual bound.
+pub(crate) const GOSSIP_MESSAGE: usize = 64 * 1024;
+/// Messages queued towards one peer: 4 MiB at most (upstream's 5,000 would be 320 MiB).
+pub(crate) const GOSSIP_QUEUE: usize = 64;
+/// Topics that one peer may subscribe to.
+pub(crate) const GOSSIP_TOPICS_PER_PEER: usize = 256;
+
+/// As a relay: circuits from one peer.
+pub(crate) const RELAY_CIRCUITS_PER_PEER: usize = 16;
+
+/// Addresses kept of one peer: a few transports on a few networks.
+pub(crate) const PEER_ADDRESSES: usize = 16;
+/// Protocols kept of one peer.
+pub(crate) const PEER_PROTOCOLS: usize = 128;
+/// Bytes of one protocol id; longer ones are left out.
+pub(crate) const PROTOCOL_BYTES: usize = 140;
+/// Characters of a peer's agent version; the rest is cut.
+pub(crate) const AGENT_CHARS: usize = 128;
+/// Bytes of one address of a peer, in binary.
+pub(crate) const ADDRESS_BYTES: usize = 512;
+
+/// Sites that may want the same peer; each is a name in a list that the user sees.
+pub(crate) const OWNERS_PER_PEER: usize = 64;
+
+/// What a service reads at a time.
+pub(crate) const COPY_BUFFER: usize = 32 * 1024;
+/// Streams that a service works on at once; more wait in the acceptor's queue.
+pub(crate) const SERVICE_STREAMS: usize = 4096;
+/// One throughput test.
+pub(crate) const PERF_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Addresses of one dial: a peer has no more that are worth it.
+pub(crate) const DIAL_ADDRESSES: usize = 16;
+/// Of one dial, so many addresses are tried at the same time.
+pub(crate) const DIAL_CONCURRENCY: std::num::NonZeroU8 = match std::num::NonZeroU8::new(8) {
+    Some(count) => count,
+    None => std::num::NonZeroU8::MIN,
+};
+/// Requests that may wait for one dial.
+pub(crate) const DIAL_WAITERS: usize = 256;
+/// Reasons told of one failed dial: one an address.
+pub(crate) const DIAL_CAUSES: usize = 16;
+/// Characters of one reason.
+pub(crate) const CAUSE_CHARS: usize = 160;
+
+/// A connection that nobody wants and no stream uses closes after this: long enough for the
+/// streams of the protocols that follow each other right after a handshake.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections that the node's own upkeep opened (the DHT) may be of use again for so long.
+pub(crate) const UPKEEP_KEEP: Duration = Duration::from_secs(60);
+
+/// Readers of events at once.
+pub(crate) const SUBSCRIBERS: usize = 64;
+/// Events that wait for a slow reader before it loses its stream.
+pub(crate) const EVENTS: usize = 1024;
+
+/// Attempts to reserve on one relay, while it stays connected.
+pub(crate) const RELAY_ATTEMPTS: u32 = 3;
+/// Pause before the second attempt; doubles with each.
+pub(crate) const RELAY_BACKOFF: Duration = Duration::from_secs(5);
+
+/// Pause before a bootstrap peer is dialed again; doubles with each failure …
+pub(crate) const BOOTSTRAP_BACKOFF: Duration = Duration::from_secs(2);
+/// … up to this, where it stays: a node without its bootstrap peers has nothing better to do.
+pub(crate) const BOOTSTRAP_BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
+/// Time limit of one bootstrap dial.
+pub(crate) const BOOTSTRAP_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bootstrap peers kept connected.
+pub(crate) const BOOTSTRAP_PEERS: usize = 64;
+
+/// The event loop looks at its tables at least this often.
+pub(crate) const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// How long a shutdown waits for connections to close in good order.
+pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+/// External addresses announced.
+pub(crate) const EXTERNAL_ADDRESSES: usize = 32;
+
+/// Longest time limit a request can have; the page API's own.
+pub(crate) const MAX_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Inbound streams of one connection that have not agreed on a protocol yet.
+pub(crate) const NEGOTIATING_STREAMS: usize = 256;

@@ -1,4 +1,10 @@
-//! Streams of pages and services.
+//! Streams of pages and services: opened with protocols in order of preference, accepted for
+//! registered protocols, counted while they live. Why not `libp2p-stream`: docs/adr/0005.
+
+mod behaviour;
+mod handler;
+mod protocol;
+mod registry;
 
 use std::{
     io,
@@ -6,7 +12,10 @@ use std::{
     task::{Context, Poll},
 };
 
+pub(crate) use behaviour::Behaviour;
 use futures::{AsyncRead, AsyncWrite, channel::mpsc};
+pub(crate) use handler::Keep;
+use registry::{AcceptorGuard, Permit};
 
 use crate::types::IncomingStream;
 
@@ -15,6 +24,7 @@ use crate::types::IncomingStream;
 #[derive(Debug)]
 pub struct Stream {
     inner: libp2p::Stream,
+    _permit: Permit,
 }
 
 impl AsyncRead for Stream {
@@ -45,9 +55,12 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// Streams that remotes open for the accepted protocols. Dropping it stops accepting.
+/// Streams that remotes open for the accepted protocols. Dropping it stops accepting, and resets
+/// those that were not taken.
 #[derive(Debug)]
 pub struct IncomingStreams {
+    // Before the receiver: nothing may be delivered any more when the queue is dropped.
+    _guard: AcceptorGuard,
     receiver: mpsc::Receiver<IncomingStream>,
 }
 

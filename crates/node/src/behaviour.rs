@@ -1,0 +1,150 @@
+//! The protocols that the node speaks, as one behaviour.
+
+use libp2p::{
+    PeerId, StreamProtocol, connection_limits,
+    connection_limits::ConnectionLimits,
+    gossipsub, identify, kad,
+    kad::store::{MemoryStore, MemoryStoreConfig},
+    ping, relay,
+    swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
+};
+
+use crate::{
+    Config, Error, Role,
+    limits::{
+        self, CONNECTION_MARGIN, GOSSIP_MESSAGE, GOSSIP_QUEUE, GOSSIP_TOPICS_PER_PEER,
+        PING_INTERVAL, PING_TIMEOUT,
+    },
+    streams,
+};
+
+/// Gossipsub with a bound on what remotes may subscribe to.
+pub(crate) type Gossipsub = gossipsub::Behaviour<
+    gossipsub::IdentityTransform,
+    gossipsub::MaxCountSubscriptionFilter<gossipsub::AllowAllSubscriptionFilter>,
+>;
+
+/// The node's protocols.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    // First: what it denies, the others never hear of.
+    pub(crate) connection_limits: connection_limits::Behaviour,
+    pub(crate) streams: streams::Behaviour,
+    pub(crate) identify: identify::Behaviour,
+    pub(crate) ping: ping::Behaviour,
+    pub(crate) kad: kad::Behaviour<MemoryStore>,
+    pub(crate) gossipsub: Gossipsub,
+    pub(crate) relay_client: relay::client::Behaviour,
+    pub(crate) relay_server: Toggle<relay::Behaviour>,
+}
+
+impl Behaviour {
+    pub(crate) fn new(
+        config: &Config,
+        relay_client: relay::client::Behaviour,
+    ) -> Result<Self, Error> {
+        let local = config.keypair.public().to_peer_id();
+        Ok(Self {
+            connection_limits: connection_limits(&config.limits),
+            streams: streams::Behaviour::new(&config.limits, &config.kad_protocol),
+            identify: identify::Behaviour::new(
+                // No address cache: the peer store is the one place that remembers addresses.
+                identify::Config::new("ipfs/0.1.0".into(), config.keypair.public())
+                    .with_agent_version(config.agent_version.clone())
+                    .with_push_listen_addr_updates(true)
+                    .with_cache_size(0),
+            ),
+            ping: ping::Behaviour::new(
+                ping::Config::new()
+                    .with_interval(PING_INTERVAL)
+                    .with_timeout(PING_TIMEOUT),
+            ),
+            kad: kad(config, local)?,
+            gossipsub: gossipsub(config)?,
+            relay_client,
+            relay_server: Toggle::from(relay_server(config, local)),
+        })
+    }
+}
+
+fn connection_limits(limits: &crate::Limits) -> connection_limits::Behaviour {
+    // The soft bound is kept by closing the least wanted connection; this is for floods.
+    let hard = limits.connections.saturating_add(CONNECTION_MARGIN);
+    connection_limits::Behaviour::new(
+        ConnectionLimits::default()
+            .with_max_established(Some(hard))
+            .with_max_established_per_peer(Some(limits.connections_per_peer))
+            .with_max_pending_incoming(Some(limits.pending_incoming))
+            .with_max_pending_outgoing(Some(limits.pending_outgoing)),
+    )
+}
+
+fn kad(config: &Config, local: PeerId) -> Result<kad::Behaviour<MemoryStore>, Error> {
+    let protocol = StreamProtocol::try_from_owned(config.kad_protocol.clone())
+        .map_err(|_| Error::Config(format!("{:?} is no protocol id", config.kad_protocol)))?;
+    let store = MemoryStore::with_config(
+        local,
+        MemoryStoreConfig {
+            max_records: config.limits.kad_records,
+            max_value_bytes: config.limits.kad_record_bytes,
+            max_providers_per_key: kad::K_VALUE.get(),
+            max_provided_keys: config.limits.kad_provided_keys,
+        },
+    );
+    let mut options = kad::Config::new(protocol);
+    options
+        .set_query_timeout(limits::KAD_QUERY_TIMEOUT)
+        // Only addresses that this node can dial take a place: they are added by hand.
+        .set_kbucket_inserts(kad::BucketInserts::Manual)
+        .set_caching(kad::Caching::Disabled)
+        .set_max_packet_size(limits::KAD_PACKET)
+        .set_periodic_bootstrap_interval(Some(limits::KAD_BOOTSTRAP_INTERVAL));
+    if config.role == Role::Client {
+        // A client stores nothing for others.
+        options.set_record_filtering(kad::StoreInserts::FilterBoth);
+    }
+    let mut kad = kad::Behaviour::with_config(local, store, options);
+    // By hand: left alone, it would switch to server on the first confirmed circuit address.
+    kad.set_mode(Some(match config.role {
+        Role::Client => kad::Mode::Client,
+        Role::Server => kad::Mode::Server,
+    }));
+    Ok(kad)
+}
+
+fn gossipsub(config: &Config) -> Result<Gossipsub, Error> {
+    let options = gossipsub::ConfigBuilder::default()
+        .validation_mode(gossipsub::ValidationMode::Strict)
+        .max_transmit_size(GOSSIP_MESSAGE)
+        .connection_handler_queue_len(GOSSIP_QUEUE)
+        .build()
+        .map_err(|error| Error::Config(error.to_string()))?;
+    let filter = gossipsub::MaxCountSubscriptionFilter {
+        filter: gossipsub::AllowAllSubscriptionFilter {},
+        max_subscribed_topics: GOSSIP_TOPICS_PER_PEER,
+        max_subscriptions_per_request: GOSSIP_TOPICS_PER_PEER,
+    };
+    Gossipsub::new_with_subscription_filter(
+        gossipsub::MessageAuthenticity::Signed(config.keypair.clone()),
+        options,
+        filter,
+    )
+    .map_err(|error| Error::Config(error.into()))
+}
+
+fn relay_server(config: &Config, local: PeerId) -> Option<relay::Behaviour> {
+    (config.role == Role::Server && config.services.relay_server).then(|| {
+        relay::Behaviour::new(
+            local,
+            relay::Config {
+                max_reservations: config.limits.relay_server_reservations,
+                max_circuits: config.limits.relay_server_circuits,
+                max_circuits_per_peer: limits::RELAY_CIRCUITS_PER_PEER,
+                max_circuit_duration: config.limits.relay_server_circuit_duration,
+                max_circuit_bytes: config.limits.relay_server_circuit_bytes,
+                // Rates a peer and an address: upstream's, one a minute and bursts of 60.
+                ..relay::Config::default()
+            },
+        )
+    })
+}

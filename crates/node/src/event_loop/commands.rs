@@ -1,0 +1,134 @@
+//! Commands of the handle: each is answered here, or its responder is parked.
+
+use std::time::Duration;
+
+use libp2p::{Multiaddr, PeerId};
+
+use super::EventLoop;
+use crate::{
+    Error, Events, Listeners,
+    handle::{Command, Reply},
+    limits::MAX_TIMEOUT,
+    types::{ListenerEvent, OpenStream, OpenedStream, Owner},
+};
+
+impl EventLoop {
+    pub(super) fn on_command(&mut self, command: Command) {
+        // A caller that has gone needs no answer: sending to it changes nothing.
+        match command {
+            Command::Addresses(reply) => {
+                let _ = reply.send(Ok(self.own_addresses()));
+            }
+            Command::Listeners(reply) => {
+                let now: Vec<ListenerEvent> = self
+                    .swarm
+                    .listeners()
+                    .map(|address| ListenerEvent::New(self.full_address(address)))
+                    .collect();
+                let _ = reply.send(self.listeners.subscribe(now).map(Listeners));
+            }
+            Command::Dial(request, direct, reply) => self.dial(request, direct, reply),
+            Command::Peers(reply) => {
+                let peers = self.peers.list(|peer| self.connections.is_connected(peer));
+                let _ = reply.send(Ok(peers));
+            }
+            Command::Connections(reply) => {
+                let mut connections: Vec<_> = self
+                    .connections
+                    .ids()
+                    .iter()
+                    .filter_map(|id| self.snapshot(id))
+                    .collect();
+                connections.sort_by(|a, b| {
+                    a.opened_at_ms
+                        .cmp(&b.opened_at_ms)
+                        .then_with(|| a.id.cmp(&b.id))
+                });
+                let _ = reply.send(Ok(connections));
+            }
+            Command::Release(peer, owner, reply) => {
+                self.release(&peer, &owner);
+                let _ = reply.send(Ok(()));
+            }
+            Command::Disconnect(peer, reply) => {
+                let result = self
+                    .swarm
+                    .disconnect_peer_id(peer)
+                    .map_err(|()| Error::NotConnected);
+                let _ = reply.send(result);
+            }
+            Command::OpenStream(request, reply) => self.open_stream(request, reply),
+            Command::Accept(protocols, reply) => {
+                let _ = reply.send(self.swarm.behaviour().streams.accept(protocols));
+            }
+            Command::Events(reply) => {
+                let _ = reply.send(self.events.subscribe([]).map(Events));
+            }
+            Command::SetPaused(paused, reply) => {
+                self.set_paused(paused);
+                let _ = reply.send(Ok(()));
+            }
+            Command::Measured(peer, rtt) => self.on_measured(peer, rtt),
+            // The loop takes it before it comes here.
+            Command::Shutdown(reply) => {
+                let _ = reply.send(Err(Error::Stopped));
+            }
+        }
+    }
+
+    fn own_addresses(&self) -> Vec<Multiaddr> {
+        let mut addresses = Vec::new();
+        for address in self
+            .swarm
+            .listeners()
+            .chain(self.swarm.external_addresses())
+        {
+            let address = self.full_address(address);
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses
+    }
+
+    fn release(&mut self, peer: &PeerId, owner: &Owner) {
+        if self.interests.remove(peer, owner) {
+            self.update_keep(peer);
+        }
+    }
+
+    fn open_stream(&mut self, request: OpenStream, reply: Reply<OpenedStream>) {
+        let Some(connection) = self.connections.best(&request.peer, request.allow_relayed) else {
+            let _ = reply.send(Err(Error::NotConnected));
+            return;
+        };
+        self.swarm.behaviour_mut().streams.open(
+            request.peer,
+            connection,
+            request.protocols,
+            request.timeout.min(MAX_TIMEOUT),
+            reply,
+        );
+    }
+
+    fn set_paused(&mut self, paused: bool) {
+        if self.paused == paused {
+            return;
+        }
+        self.paused = paused;
+        self.gate.set_paused(paused);
+        if paused {
+            self.dials.fail_all(&Error::Paused);
+            self.disconnect_all();
+        } else {
+            self.bootstrap_now();
+        }
+    }
+
+    fn on_measured(&mut self, peer: PeerId, rtt: Duration) {
+        if let Some(id) = self.connections.best(&peer, true) {
+            self.connections.measured(&id, rtt);
+            self.peers.measured(peer, rtt);
+        }
+    }
+}

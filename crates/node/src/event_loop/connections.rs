@@ -1,0 +1,241 @@
+//! The open connections.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use libp2p::{Multiaddr, PeerId, core::ConnectedPoint, swarm::ConnectionId};
+use web_time::{SystemTime, UNIX_EPOCH};
+
+use super::EventLoop;
+use crate::{
+    Role,
+    streams::Keep,
+    types::{Connection, Direction, Path, TransportKind},
+};
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Without owners: these are the peer's.
+    connection: Connection,
+    /// Counts up, so that the newest is known within one millisecond.
+    serial: u64,
+    pub(super) ping_failures: u32,
+}
+
+/// The open connections, by id and by peer.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    entries: HashMap<ConnectionId, Entry>,
+    by_peer: HashMap<PeerId, HashSet<ConnectionId>>,
+    serial: u64,
+}
+
+impl Connections {
+    pub(super) fn insert(&mut self, id: ConnectionId, peer: PeerId, endpoint: &ConnectedPoint) {
+        let remote_address = endpoint.get_remote_address().clone();
+        let path = Path::of(endpoint);
+        let transport = match path {
+            // An inbound circuit's remote address is just the peer.
+            Path::Relayed => TransportKind::Relay,
+            Path::Direct => TransportKind::of(&remote_address)
+                .or_else(|| match endpoint {
+                    ConnectedPoint::Listener { local_addr, .. } => TransportKind::of(local_addr),
+                    ConnectedPoint::Dialer { .. } => None,
+                })
+                // `/dnsaddr` names no transport, and resolves to TCP in what this node has.
+                .unwrap_or(TransportKind::Tcp),
+        };
+        self.serial = self.serial.wrapping_add(1);
+        let connection = Connection {
+            id: id.to_string(),
+            peer,
+            remote_address,
+            direction: if endpoint.is_dialer() {
+                Direction::Outbound
+            } else {
+                Direction::Inbound
+            },
+            path,
+            transport,
+            opened_at_ms: now_ms(),
+            rtt: None,
+            owners: Vec::new(),
+        };
+        self.entries.insert(
+            id,
+            Entry {
+                connection,
+                serial: self.serial,
+                ping_failures: 0,
+            },
+        );
+        self.by_peer.entry(peer).or_default().insert(id);
+    }
+
+    pub(super) fn remove(&mut self, id: &ConnectionId) {
+        if let Some(entry) = self.entries.remove(id)
+            && let Some(ids) = self.by_peer.get_mut(&entry.connection.peer)
+        {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.by_peer.remove(&entry.connection.peer);
+            }
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, id: &ConnectionId) -> Option<&mut Entry> {
+        self.entries.get_mut(id)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
+        self.by_peer.contains_key(peer)
+    }
+
+    pub(super) fn peers(&self) -> Vec<PeerId> {
+        self.by_peer.keys().copied().collect()
+    }
+
+    pub(super) fn ids(&self) -> Vec<ConnectionId> {
+        self.entries.keys().copied().collect()
+    }
+
+    pub(super) fn of_peer(&self, peer: &PeerId) -> Vec<ConnectionId> {
+        self.by_peer
+            .get(peer)
+            .map(|ids| ids.iter().copied().collect())
+            .unwrap_or_default()
+    }
+
+    fn entries_of<'a>(
+        &'a self,
+        peer: &PeerId,
+    ) -> impl Iterator<Item = (ConnectionId, &'a Entry)> + 'a {
+        self.by_peer
+            .get(peer)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.entries.get(id).map(|entry| (*id, entry)))
+    }
+
+    pub(super) fn has_path(&self, peer: &PeerId, path: Path) -> bool {
+        self.entries_of(peer)
+            .any(|(_, entry)| entry.connection.path == path)
+    }
+
+    /// The one to use: direct before relayed, then the newest.
+    pub(super) fn best(&self, peer: &PeerId, allow_relayed: bool) -> Option<ConnectionId> {
+        self.entries_of(peer)
+            .filter(|(_, entry)| allow_relayed || entry.connection.path == Path::Direct)
+            .max_by_key(|(_, entry)| (entry.connection.path == Path::Direct, entry.serial))
+            .map(|(id, _)| id)
+    }
+
+    /// An outbound connection that was dialed at this address.
+    pub(super) fn dialed_at(&self, address: &Multiaddr) -> Option<(ConnectionId, PeerId)> {
+        self.entries
+            .iter()
+            .find(|(_, entry)| {
+                entry.connection.direction == Direction::Outbound
+                    && entry
+                        .connection
+                        .remote_address
+                        .iter()
+                        .zip(address.iter())
+                        .all(|(a, b)| a == b)
+                    && entry.connection.remote_address.len() >= address.len()
+                    && entry.connection.path == Path::Direct
+            })
+            .map(|(id, entry)| (*id, entry.connection.peer))
+    }
+
+    pub(super) fn measured(&mut self, id: &ConnectionId, rtt: Duration) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.connection.rtt = Some(rtt);
+            entry.ping_failures = 0;
+        }
+    }
+}
+
+impl EventLoop {
+    /// A connection as it is now.
+    pub(super) fn snapshot(&self, id: &ConnectionId) -> Option<Connection> {
+        let entry = self.connections.entries.get(id)?;
+        Some(Connection {
+            owners: self.interests.owners(&entry.connection.peer),
+            ..entry.connection.clone()
+        })
+    }
+
+    /// Tells a peer's connections whether they should stay open without streams.
+    pub(super) fn update_keep(&mut self, peer: &PeerId) {
+        let wanted = self.interests.is_wanted(peer);
+        for id in self.connections.of_peer(peer) {
+            let inbound = self
+                .connections
+                .entries
+                .get(&id)
+                .is_some_and(|entry| entry.connection.direction == Direction::Inbound);
+            // A remote that connected to us wants its connection itself.
+            let keep = if wanted || inbound {
+                Keep::Wanted
+            } else {
+                Keep::Unwanted
+            };
+            self.swarm.behaviour_mut().streams.keep(id, keep);
+        }
+    }
+
+    /// Closes the least wanted connection while there are more than the limit.
+    pub(super) fn trim_connections(&mut self) {
+        let limit = usize::try_from(self.limits.connections).unwrap_or(usize::MAX);
+        let excess = self.connections.entries.len().saturating_sub(limit);
+        if excess == 0 {
+            return;
+        }
+        let mut ranked: Vec<_> = self
+            .connections
+            .entries
+            .iter()
+            .map(|(id, entry)| (self.worth(entry), entry.serial, *id))
+            .collect();
+        ranked.sort_unstable_by_key(|(worth, serial, _)| match self.role {
+            // A client opened them itself: the oldest has served longest.
+            Role::Client => (*worth, *serial),
+            // On a server a flood of newcomers must not drive out those who were there.
+            Role::Server => (*worth, u64::MAX.wrapping_sub(*serial)),
+        });
+        for (_, _, id) in ranked.into_iter().take(excess) {
+            tracing::debug!(connection = %id, "closed over the limit of connections");
+            self.swarm.close_connection(id);
+        }
+    }
+
+    /// How much a connection is wanted.
+    fn worth(&self, entry: &Entry) -> u8 {
+        let peer = &entry.connection.peer;
+        let has_streams = self.swarm.behaviour().streams.open_with(peer) > 0;
+        if self.interests.is_pinned(peer) {
+            5
+        } else if self.interests.is_wanted(peer) {
+            if has_streams { 4 } else { 3 }
+        } else if self.relays.is_reserved(peer) {
+            2
+        } else {
+            u8::from(has_streams)
+        }
+    }
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| {
+            u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+        })
+}

@@ -1,0 +1,233 @@
+//! What the swarm reports.
+
+use libp2p::{
+    PeerId,
+    core::ConnectedPoint,
+    identify, ping, relay,
+    swarm::{ConnectionError, ConnectionId, SwarmEvent},
+};
+use web_time::Instant;
+
+use super::{
+    EventLoop,
+    dials::{causes, root_cause},
+};
+use crate::{
+    address_policy::judge,
+    behaviour::BehaviourEvent,
+    limits::{EXTERNAL_ADDRESSES, KAD_ADDRESSES, PING_FAILURES, UPKEEP_KEEP},
+    streams::Keep,
+    types::{Event, ListenerEvent, Path},
+};
+
+impl EventLoop {
+    pub(super) fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_behaviour_event(event),
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                connection_id,
+                endpoint,
+                ..
+            } => {
+                self.on_connected(connection_id, peer_id, &endpoint);
+            }
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                connection_id,
+                cause,
+                ..
+            } => {
+                self.on_closed(connection_id, peer_id, cause.as_ref());
+            }
+            SwarmEvent::OutgoingConnectionError {
+                connection_id,
+                error,
+                ..
+            } => {
+                self.dials.failed(&connection_id, causes(&error));
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                let room = self.swarm.external_addresses().count() < EXTERNAL_ADDRESSES;
+                if self.announce_listeners && room {
+                    self.swarm.add_external_address(address.clone());
+                }
+                self.listeners
+                    .emit(&ListenerEvent::New(self.full_address(&address)));
+                self.events.emit(&Event::AddressesChanged);
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                if self.announce_listeners {
+                    self.swarm.remove_external_address(&address);
+                }
+                self.listeners
+                    .emit(&ListenerEvent::Expired(self.full_address(&address)));
+                self.events.emit(&Event::AddressesChanged);
+            }
+            SwarmEvent::ListenerClosed {
+                listener_id,
+                addresses,
+                reason,
+            } => {
+                if let Err(error) = &reason {
+                    tracing::debug!(cause = root_cause(error), "a listener ended");
+                }
+                self.relays.on_listener_closed(listener_id, Instant::now());
+                for address in addresses {
+                    self.listeners
+                        .emit(&ListenerEvent::Expired(self.full_address(&address)));
+                }
+                self.events.emit(&Event::AddressesChanged);
+            }
+            SwarmEvent::ExternalAddrConfirmed { .. } | SwarmEvent::ExternalAddrExpired { .. } => {
+                self.events.emit(&Event::AddressesChanged);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_connected(&mut self, id: ConnectionId, peer: PeerId, endpoint: &ConnectedPoint) {
+        let path = Path::of(endpoint);
+        let first = !self.connections.is_connected(&peer);
+        let upgraded = path == Path::Direct
+            && self.connections.has_path(&peer, Path::Relayed)
+            && !self.connections.has_path(&peer, Path::Direct);
+        let had_same_path = self.connections.has_path(&peer, path);
+        self.connections.insert(id, peer, endpoint);
+
+        let settled = self.dials.settle(id, peer, path);
+        if self.paused {
+            self.swarm.close_connection(id);
+        }
+        let mut waiters = Vec::new();
+        for waiter in settled.waiters {
+            match self.interests.add(peer, waiter.owner.clone()) {
+                Ok(()) => waiters.push(waiter),
+                Err(error) => {
+                    let _ = waiter.reply.send(Err(error));
+                }
+            }
+        }
+        if endpoint.is_dialer() {
+            self.peers.reached(peer, endpoint.get_remote_address());
+            let keep = if !waiters.is_empty() {
+                Some(Keep::Wanted)
+            } else if settled.requested && had_same_path {
+                // Another attempt was quicker.
+                Some(Keep::Unwanted)
+            } else if self.interests.is_wanted(&peer) {
+                Some(Keep::Wanted)
+            } else if settled.requested {
+                // Whoever asked has given up meanwhile.
+                Some(Keep::Unwanted)
+            } else {
+                Some(Keep::For(UPKEEP_KEEP))
+            };
+            if let Some(keep) = keep {
+                self.swarm.behaviour_mut().streams.keep(id, keep);
+            }
+        }
+        if first {
+            self.events.emit(&Event::PeerConnected { peer });
+        }
+        if let Some(connection) = self.snapshot(&id) {
+            self.events.emit(&Event::ConnectionOpened {
+                connection: connection.clone(),
+            });
+            if upgraded {
+                self.events.emit(&Event::ConnectionUpgraded {
+                    connection: connection.clone(),
+                    from: Path::Relayed,
+                    to: Path::Direct,
+                });
+            }
+            for waiter in waiters {
+                let _ = waiter.reply.send(Ok(connection.clone()));
+            }
+        }
+        self.trim_connections();
+    }
+
+    fn on_closed(&mut self, id: ConnectionId, peer: PeerId, cause: Option<&ConnectionError>) {
+        let reason = match cause {
+            None | Some(ConnectionError::KeepAliveTimeout) => None,
+            Some(ConnectionError::IO(error)) => Some(root_cause(error)),
+        };
+        let connection = self.snapshot(&id);
+        self.connections.remove(&id);
+        let gone = !self.connections.is_connected(&peer);
+        if gone {
+            self.interests.forget(&peer);
+            self.on_relay_gone(&peer);
+            self.bootstrap.on_disconnected(&peer, Instant::now());
+        }
+        if let Some(connection) = connection {
+            self.events
+                .emit(&Event::ConnectionClosed { connection, reason });
+        }
+        if gone {
+            self.events.emit(&Event::PeerDisconnected { peer });
+        }
+    }
+
+    fn on_behaviour_event(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.on_identified(peer_id, &info);
+            }
+            BehaviourEvent::Ping(ping::Event {
+                peer,
+                connection,
+                result,
+            }) => match result {
+                Ok(rtt) => {
+                    self.connections.measured(&connection, rtt);
+                    self.peers.measured(peer, rtt);
+                }
+                Err(ping::Failure::Timeout) => self.on_ping_timeout(connection),
+                // Not spoken, or its stream was taken over by a newer one: the connection lives.
+                Err(_) => {}
+            },
+            BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
+                relay_peer_id,
+                ..
+            }) => self.relays.on_reserved(&relay_peer_id),
+            _ => {}
+        }
+    }
+
+    fn on_identified(&mut self, peer: PeerId, info: &identify::Info) {
+        self.peers.identified(peer, info);
+        self.peers.trim(|peer| self.connections.is_connected(peer));
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        if kad
+            .protocol_names()
+            .iter()
+            .any(|name| info.protocols.contains(name))
+        {
+            // Only what this node could and may dial: others take a place and cost a time-out.
+            let dialable = info
+                .listen_addrs
+                .iter()
+                .filter(|address| judge(address, self.scope).is_ok())
+                .take(KAD_ADDRESSES);
+            for address in dialable {
+                kad.add_address(&peer, address.clone());
+            }
+        }
+        if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
+            self.on_relay_found(peer);
+        }
+    }
+
+    fn on_ping_timeout(&mut self, id: ConnectionId) {
+        let Some(entry) = self.connections.get_mut(&id) else {
+            return;
+        };
+        entry.ping_failures = entry.ping_failures.saturating_add(1);
+        if entry.ping_failures >= PING_FAILURES {
+            tracing::debug!(connection = %id, "closed after unanswered pings");
+            self.swarm.close_connection(id);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Who wants which peer connected.
+
+use std::collections::{BTreeSet, HashMap};
+
+use libp2p::PeerId;
+
+use crate::{
+    Error,
+    limits::{OWNERS_PER_PEER, RETRY_AFTER},
+    types::Owner,
+};
+
+#[derive(Debug, Default)]
+struct Interest {
+    owners: BTreeSet<Owner>,
+    /// The node itself wants it: bootstrap, or a dial without an owner.
+    pinned: bool,
+}
+
+/// Who wants which peer connected. Only connected peers are in here.
+#[derive(Debug, Default)]
+pub(crate) struct Interests {
+    peers: HashMap<PeerId, Interest>,
+}
+
+impl Interests {
+    /// Adds an owner, or the node itself.
+    pub(crate) fn add(&mut self, peer: PeerId, owner: Option<Owner>) -> Result<(), Error> {
+        let interest = self.peers.entry(peer).or_default();
+        match owner {
+            None => interest.pinned = true,
+            Some(owner) => {
+                let full = interest.owners.len() >= OWNERS_PER_PEER;
+                if full && !interest.owners.contains(&owner) {
+                    return Err(Error::LimitExceeded {
+                        what: "owners of one connection",
+                        retry_after: RETRY_AFTER,
+                    });
+                }
+                interest.owners.insert(owner);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an owner away; true when it was one.
+    pub(crate) fn remove(&mut self, peer: &PeerId, owner: &Owner) -> bool {
+        let Some(interest) = self.peers.get_mut(peer) else {
+            return false;
+        };
+        let was = interest.owners.remove(owner);
+        if interest.owners.is_empty() && !interest.pinned {
+            self.peers.remove(peer);
+        }
+        was
+    }
+
+    /// Forgets a peer that is no longer connected.
+    pub(crate) fn forget(&mut self, peer: &PeerId) {
+        self.peers.remove(peer);
+    }
+
+    pub(crate) fn owners(&self, peer: &PeerId) -> Vec<Owner> {
+        self.peers
+            .get(peer)
+            .map(|interest| interest.owners.iter().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn is_wanted(&self, peer: &PeerId) -> bool {
+        self.peers.contains_key(peer)
+    }
+
+    pub(crate) fn is_pinned(&self, peer: &PeerId) -> bool {
+        self.peers.get(peer).is_some_and(|interest| interest.pinned)
+    }
+}

@@ -1,0 +1,211 @@
+//! Carries requests to the connections' handlers.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use libp2p::{
+    Multiaddr, PeerId, StreamProtocol,
+    core::{Endpoint, transport::PortUse},
+    multiaddr::Protocol,
+    swarm::{
+        ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
+        THandlerInEvent, THandlerOutEvent, ToSwarm,
+    },
+};
+
+use super::{
+    IncomingStreams,
+    handler::{Command, Handler, Keep, Open},
+    registry::Registry,
+};
+use crate::{
+    Error, Limits,
+    handle::Reply,
+    limits::{RETRY_AFTER, STREAM_REQUESTS},
+    types::{Direction, OpenedStream},
+};
+
+/// The streams of one node.
+pub(crate) struct Behaviour {
+    registry: Arc<Registry>,
+    max_pending: usize,
+    connections: HashMap<ConnectionId, PeerId>,
+    opens: VecDeque<(PeerId, ConnectionId, Open)>,
+    // One entry a connection at most: only the last word counts.
+    keeps: HashMap<ConnectionId, Keep>,
+    refreshes: HashSet<ConnectionId>,
+    generation: u64,
+}
+
+impl Behaviour {
+    pub(crate) fn new(limits: &Limits, kad_protocol: &str) -> Self {
+        Self {
+            registry: Registry::new(limits.clone(), kad_protocol.to_owned()),
+            max_pending: limits.pending_streams_per_connection,
+            connections: HashMap::new(),
+            opens: VecDeque::new(),
+            keeps: HashMap::new(),
+            refreshes: HashSet::new(),
+            generation: 0,
+        }
+    }
+
+    /// Opens a stream on a connection; the handler answers.
+    pub(crate) fn open(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        protocols: Vec<StreamProtocol>,
+        timeout: Duration,
+        reply: Reply<OpenedStream>,
+    ) {
+        let mut open = Open {
+            protocols,
+            timeout,
+            permit: None,
+            reply: Some(reply),
+        };
+        if self.opens.len() >= STREAM_REQUESTS {
+            return open.answer(Err(Error::LimitExceeded {
+                what: "stream requests",
+                retry_after: RETRY_AFTER,
+            }));
+        }
+        match self.registry.permit(peer, Direction::Outbound) {
+            Ok(permit) => {
+                open.permit = Some(permit);
+                self.opens.push_back((peer, connection, open));
+            }
+            Err(error) => open.answer(Err(error)),
+        }
+    }
+
+    /// Accepts protocols for pages.
+    pub(crate) fn accept(&self, protocols: Vec<StreamProtocol>) -> Result<IncomingStreams, Error> {
+        self.registry.accept(protocols, false)
+    }
+
+    /// Accepts one of the node's own protocols.
+    pub(crate) fn accept_own(&self, protocol: StreamProtocol) -> Result<IncomingStreams, Error> {
+        self.registry.accept(vec![protocol], true)
+    }
+
+    /// Says whether a connection should stay open without streams.
+    pub(crate) fn keep(&mut self, connection: ConnectionId, keep: Keep) {
+        if self.connections.contains_key(&connection) {
+            self.keeps.insert(connection, keep);
+        }
+    }
+
+    /// How many streams are open with a peer.
+    pub(crate) fn open_with(&self, peer: &PeerId) -> usize {
+        self.registry.open_with(peer)
+    }
+
+    fn handler(&self, peer: PeerId, relayed: bool) -> Handler {
+        Handler::new(peer, relayed, Arc::clone(&self.registry), self.max_pending)
+    }
+}
+
+impl Drop for Behaviour {
+    fn drop(&mut self) {
+        self.registry.close();
+    }
+}
+
+fn is_relayed(address: &Multiaddr) -> bool {
+    address
+        .iter()
+        .any(|protocol| protocol == Protocol::P2pCircuit)
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = Handler;
+    type ToSwarm = Infallible;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        _: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(peer, is_relayed(local) || is_relayed(remote)))
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        _: Endpoint,
+        _: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(self.handler(peer, is_relayed(address)))
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match event {
+            FromSwarm::ConnectionEstablished(established) => {
+                self.connections
+                    .insert(established.connection_id, established.peer_id);
+            }
+            FromSwarm::ConnectionClosed(closed) => {
+                let id = closed.connection_id;
+                self.connections.remove(&id);
+                self.keeps.remove(&id);
+                self.refreshes.remove(&id);
+                // Dropped requests answer for themselves.
+                self.opens.retain(|(_, connection, _)| *connection != id);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_connection_handler_event(
+        &mut self,
+        _: PeerId,
+        _: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
+        match event {}
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Infallible, THandlerInEvent<Self>>> {
+        self.registry.changed.register(cx.waker());
+        let generation = self.registry.generation();
+        if generation != self.generation {
+            self.generation = generation;
+            self.refreshes.extend(self.connections.keys());
+        }
+
+        let notify = |peer_id, connection, event| {
+            Poll::Ready(ToSwarm::NotifyHandler {
+                peer_id,
+                handler: NotifyHandler::One(connection),
+                event,
+            })
+        };
+        if let Some((peer, connection, open)) = self.opens.pop_front() {
+            return notify(peer, connection, Command::Open(open));
+        }
+        if let Some(connection) = self.keeps.keys().next().copied()
+            && let Some(keep) = self.keeps.remove(&connection)
+            && let Some(peer) = self.connections.get(&connection)
+        {
+            return notify(*peer, connection, Command::Keep(keep));
+        }
+        if let Some(connection) = self.refreshes.iter().next().copied()
+            && self.refreshes.remove(&connection)
+            && let Some(peer) = self.connections.get(&connection)
+        {
+            return notify(*peer, connection, Command::Refresh);
+        }
+        Poll::Pending
+    }
+}

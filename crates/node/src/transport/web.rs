@@ -1,0 +1,46 @@
+//! In a browser: webrtc-direct, WebTransport, WebSocket. Each brings its own security or gets
+//! Noise and yamux on top; none can listen.
+
+use std::{future::Future, sync::Arc};
+
+use libp2p::{
+    Transport,
+    core::{muxing::StreamMuxerBox, upgrade::Version},
+    swarm,
+};
+
+use super::{BoxedTransport, noise_config, yamux_config};
+use crate::{Config, Error, TransportKind, address_policy::Gate, limits::UPGRADE_TIMEOUT};
+
+/// What can be dialed.
+pub(crate) const SUPPORTED: &[TransportKind] = &[
+    TransportKind::Webtransport,
+    TransportKind::Websocket,
+    TransportKind::Relay,
+];
+
+pub(super) fn build(config: &Config, _gate: &Arc<Gate>) -> Result<BoxedTransport, Error> {
+    let webtransport = libp2p_webtransport_websys::Transport::new(
+        libp2p_webtransport_websys::Config::new(&config.keypair),
+    )
+    .boxed();
+    let websocket = libp2p_websocket_websys::Transport::default()
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise_config(&config.keypair)?)
+        .multiplex(yamux_config())
+        .timeout(UPGRADE_TIMEOUT)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    Ok(webtransport
+        .or_transport(websocket)
+        .map(|either, _| either.into_inner())
+        .boxed())
+}
+
+pub(crate) fn swarm_config() -> swarm::Config {
+    swarm::Config::with_wasm_executor()
+}
+
+/// Runs a task beside the event loop.
+pub(crate) fn spawn(task: impl Future<Output = ()> + 'static) {
+    wasm_bindgen_futures::spawn_local(task);
+}
