@@ -1,2 +1,114 @@
-//! Mooring.
-fn main() {}
+//! The project's only task runner: `cargo xtask <command>`.
+//!
+//! Everything it says goes to stderr; stdout carries results only (the demo's round trips, the tests' output).
+
+mod apt;
+mod bench;
+mod browsers;
+mod demo;
+mod extension;
+mod generate;
+mod lint;
+mod npm;
+mod process;
+mod progress;
+mod server;
+mod test;
+mod toolchain;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::extension::Browser;
+use crate::workspace::{Profile, Workspace};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Set-up, build, demo, test, bench, generate"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Finds or installs what building needs: the wasm target and the npm packages (the others imply it)
+    Setup {
+        /// Chromium and Firefox as well
+        #[arg(long)]
+        browsers: bool,
+    },
+    /// Builds the server and the extension into dist/chrome and dist/firefox
+    Build {
+        /// Small and fast: LTO and wasm-opt; prints the sizes
+        #[arg(long)]
+        release: bool,
+        /// Only this browser's folder
+        #[arg(long, value_enum)]
+        browser: Option<Browser>,
+    },
+    /// Starts a server and a browser with the extension, on a page that pings it
+    Demo(demo::Arguments),
+    /// Formatting, lints, licences, unit tests, browser tests, interop; ends with `N passed, N failed`
+    Test {
+        /// Only this part
+        #[arg(long, value_enum)]
+        only: Option<test::Part>,
+    },
+    /// Measures, with a table out and no pass or fail
+    Bench,
+    /// Writes the TypeScript types made from the Rust messages
+    Gen {
+        /// Writes nothing, and fails if what is there differs
+        #[arg(long)]
+        check: bool,
+    },
+    /// Formatting, clippy (native and wasm), licences, tsc, eslint, dependency directions, generated types
+    Lint,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            progress::failure(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Setup { browsers } => {
+            toolchain::wasm(&workspace)?;
+            npm::packages(&workspace)?;
+            if browsers {
+                browsers::find_or_install(Browser::Chrome)?;
+                browsers::find_or_install(Browser::Firefox)?;
+            }
+        }
+        Command::Build { release, browser } => {
+            let profile = if release {
+                Profile::Release
+            } else {
+                Profile::Debug
+            };
+            extension::build(&workspace, profile, browser)?;
+            server::build(&workspace, profile)?;
+        }
+        Command::Demo(arguments) => return demo::run(&workspace, &arguments),
+        Command::Test { only } => return test::run(&workspace, only),
+        Command::Bench => bench::run(&workspace)?,
+        Command::Gen { check } => generate::run(&workspace, check)?,
+        Command::Lint => return lint::run(&workspace),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,58 @@
+//! The extension: wasm, then webpack into dist/chrome and dist/firefox.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::workspace::{Profile, Workspace};
+use crate::{npm, progress, wasm};
+
+const WEBPACK_LIMIT: Duration = Duration::from_secs(5 * 60);
+
+/// A browser that an extension is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Browser {
+    Chrome,
+    Firefox,
+}
+
+impl Browser {
+    /// Its folder in dist/, and webpack's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chrome => "chrome",
+            Self::Firefox => "firefox",
+        }
+    }
+}
+
+/// Builds the extension, for one browser or for both.
+pub fn build(workspace: &Workspace, profile: Profile, only: Option<Browser>) -> Result<()> {
+    npm::packages(workspace)?;
+    wasm::build(workspace, profile)?;
+    let mut webpack = npm::tool(workspace, "webpack-cli/bin/cli.js")?;
+    if let Some(browser) = only {
+        webpack = webpack.args(["--env", &format!("browser={}", browser.name())]);
+    }
+    let mode = match profile {
+        Profile::Debug => "development",
+        Profile::Release => "production",
+    };
+    progress::timed("webpack", || {
+        webpack.args(["--mode", mode]).limit(WEBPACK_LIMIT).run()
+    })?;
+    if profile == Profile::Release {
+        wasm::print_sizes(workspace)?;
+    }
+    for browser in only.map_or(vec![Browser::Chrome, Browser::Firefox], |browser| {
+        vec![browser]
+    }) {
+        progress::note(&format!(
+            "{}: {}",
+            browser.name(),
+            workspace.dist(browser.name()).display()
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! What `cargo xtask test` runs, in this order.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::counts::{self, Counts};
+use super::{Group, Outcome, Stage, deny, directions};
+use crate::extension::{self, Browser};
+use crate::process::{BUILD_LIMIT, Process, which};
+use crate::toolchain::{self, cargo};
+use crate::workspace::{Profile, Workspace};
+use crate::{apt, browsers, generate, npm, progress, server};
+
+/// Checks that read and do not build.
+const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
+/// All browser tests, one after another.
+const E2E_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// All interop tests.
+const INTEROP_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// A single test of a node runner, so that a hung one fails by name.
+const ONE_TEST_MS: &str = "--test-timeout=240000";
+/// Native crates that only make sense as wasm still have native unit tests; none is left out.
+const WASM_CRATES: [&str; 5] = [
+    "mooring-api",
+    "mooring-webrtc",
+    "mooring-node",
+    "mooring-host",
+    "mooring-popup",
+];
+
+/// Every stage: cheap ones first, so that a slip shows early.
+pub fn all() -> Vec<Stage> {
+    let stage = |name, group, work| Stage { name, group, work };
+    vec![
+        stage("formatting", Group::Lint, formatting),
+        stage("dependency directions", Group::Lint, |workspace| {
+            directions::check(workspace).map(fine)
+        }),
+        stage("licences and advisories", Group::Lint, |workspace| {
+            deny::check(workspace).map(fine)
+        }),
+        stage("clippy, native", Group::Lint, clippy_native),
+        stage("clippy, wasm", Group::Lint, clippy_wasm),
+        stage("unit tests", Group::Unit, unit_tests),
+        stage("generated types", Group::Lint, |workspace| {
+            generate::run(workspace, true).map(fine)
+        }),
+        stage("build", Group::Lint, build),
+        stage("types of TypeScript", Group::Lint, tsc),
+        stage("eslint", Group::Lint, eslint),
+        stage("web-ext lint", Group::Lint, web_ext),
+        stage("browser tests", Group::E2e, browser_tests),
+        stage("interop", Group::Interop, interop),
+    ]
+}
+
+/// What all of them need.
+pub fn set_up(workspace: &Workspace) -> Result<()> {
+    progress::timed("set-up", || {
+        toolchain::components()?;
+        toolchain::wasm(workspace)?.with_clippy()?;
+        npm::packages(workspace)
+    })
+}
+
+fn fine((): ()) -> Outcome {
+    Outcome::Fine
+}
+
+fn formatting(workspace: &Workspace) -> Result<Outcome> {
+    let check = cargo()
+        .args(["fmt", "--all", "--check"])
+        .dir(workspace.root())
+        .limit(CHECK_LIMIT);
+    check.hint("`cargo fmt --all` puts it right").read()?;
+    Ok(Outcome::Fine)
+}
+
+fn clippy_native(workspace: &Workspace) -> Result<Outcome> {
+    let clippy = cargo().args([
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    clippy.dir(workspace.root()).limit(BUILD_LIMIT).run()?;
+    Ok(Outcome::Fine)
+}
+
+fn clippy_wasm(workspace: &Workspace) -> Result<Outcome> {
+    let mut clippy = toolchain::wasm(workspace)?
+        .cargo(workspace, "clippy")?
+        .arg("--quiet");
+    for package in WASM_CRATES {
+        clippy = clippy.args(["--package", package]);
+    }
+    clippy
+        .args(["--", "-D", "warnings"])
+        .limit(BUILD_LIMIT)
+        .run()?;
+    Ok(Outcome::Fine)
+}
+
+fn unit_tests(workspace: &Workspace) -> Result<Outcome> {
+    let finished = cargo()
+        .args(["test", "--workspace", "--no-fail-fast"])
+        .dir(workspace.root())
+        .limit(BUILD_LIMIT)
+        .tee()?;
+    Ok(Outcome::Tested {
+        counts: counts::cargo(&finished.output),
+        success: finished.success,
+    })
+}
+
+fn build(workspace: &Workspace) -> Result<Outcome> {
+    extension::build(workspace, Profile::Debug, None)?;
+    server::build(workspace, Profile::Debug)?;
+    Ok(Outcome::Fine)
+}
+
+fn tsc(workspace: &Workspace) -> Result<Outcome> {
+    npm::tool(workspace, "typescript/bin/tsc")?
+        .args(["--noEmit", "--pretty", "false"])
+        .limit(CHECK_LIMIT)
+        .read()?;
+    Ok(Outcome::Fine)
+}
+
+fn eslint(workspace: &Workspace) -> Result<Outcome> {
+    npm::tool(workspace, "eslint/bin/eslint.js")?
+        .args(["--max-warnings", "0", "."])
+        .limit(CHECK_LIMIT)
+        .read()?;
+    Ok(Outcome::Fine)
+}
+
+fn web_ext(workspace: &Workspace) -> Result<Outcome> {
+    let said = npm::tool(workspace, "web-ext/bin/web-ext.js")?
+        .args(["lint", "--no-config-discovery", "--source-dir"])
+        .arg(workspace.dist(Browser::Firefox.name()))
+        .limit(CHECK_LIMIT)
+        .read()?;
+    for line in said.lines().filter(|line| !line.trim().is_empty()) {
+        progress::note(line);
+    }
+    Ok(Outcome::Fine)
+}
+
+fn browser_tests(workspace: &Workspace) -> Result<Outcome> {
+    let chromium = browsers::find_or_install(Browser::Chrome)?;
+    let firefox = browsers::find_or_install(Browser::Firefox)?;
+    if cfg!(target_os = "linux") && which("ip").is_none() && !Path::new("/sbin/ip").exists() {
+        apt::install("network namespaces in tests", &["iproute2"])?;
+    }
+    build(workspace)?;
+    let node = node_tests(workspace, "tests/e2e", E2E_LIMIT)?
+        .env(browsers::variable(Browser::Chrome), chromium)
+        .env(browsers::variable(Browser::Firefox), firefox);
+    finish(node)
+}
+
+fn interop(workspace: &Workspace) -> Result<Outcome> {
+    if which("go").is_none() {
+        return Ok(Outcome::Skipped(
+            "Go is not in PATH, and the go-libp2p peer needs it".into(),
+        ));
+    }
+    finish(node_tests(workspace, "tests/interop", INTEROP_LIMIT)?)
+}
+
+/// `node --test` over the `*.test.mjs` of a folder, told where the things under test are.
+fn node_tests(workspace: &Workspace, folder: &str, limit: Duration) -> Result<Process> {
+    let files = test_files(&workspace.path(folder))?;
+    if files.is_empty() {
+        bail!("no *.test.mjs in {folder}");
+    }
+    Ok(npm::node()?
+        // One file at a time: the tests measure time, and two cores do not carry several browsers.
+        .args([
+            "--test",
+            "--test-concurrency=1",
+            "--test-reporter=spec",
+            ONE_TEST_MS,
+        ])
+        .args(files)
+        .env("MOORING_SERVER", server::binary(workspace, Profile::Debug))
+        .dir(workspace.root())
+        .limit(limit))
+}
+
+fn test_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+fn finish(process: Process) -> Result<Outcome> {
+    let finished = process.tee()?;
+    let counts = counts::node(&finished.output);
+    if finished.success && counts == Counts::default() {
+        bail!("the runner ended well and ran no test");
+    }
+    Ok(Outcome::Tested {
+        counts,
+        success: finished.success,
+    })
+}

@@ -1,0 +1,162 @@
+//! Rust to wasm: cargo, then wasm-bindgen (as a library: nothing to install), then wasm-opt for a release.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::process::BUILD_LIMIT;
+use crate::toolchain::{self, TARGET};
+use crate::workspace::{Profile, Workspace};
+use crate::{npm, progress};
+
+/// A crate that becomes a wasm module.
+struct Module {
+    package: &'static str,
+    /// The file's and the JavaScript's name.
+    name: &'static str,
+    /// Its folder in [`Workspace::packages`].
+    folder: &'static str,
+}
+
+const MODULES: [Module; 2] = [
+    Module {
+        package: "mooring-host",
+        name: "mooring_host",
+        folder: "host",
+    },
+    Module {
+        package: "mooring-popup",
+        name: "mooring_popup",
+        folder: "popup",
+    },
+];
+
+/// What rustc's wasm32 target uses by itself; wasm-opt must be told to keep and accept it.
+const FEATURES: [&str; 6] = [
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// Builds the wasm modules, with the JavaScript and the types that go with them, into [`Workspace::packages`].
+pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
+    let toolchain = toolchain::wasm(workspace)?;
+    let mut cargo = toolchain.cargo(workspace, "build")?;
+    for module in &MODULES {
+        cargo = cargo.args(["--package", module.package]);
+    }
+    if profile == Profile::Release {
+        cargo = cargo.args(["--profile", "wasm"]);
+    }
+    progress::timed("wasm", || cargo.limit(BUILD_LIMIT).run())?;
+    let folder = match profile {
+        Profile::Debug => "debug",
+        Profile::Release => "wasm",
+    };
+    let built = workspace.wasm_target().join(TARGET).join(folder);
+    for module in &MODULES {
+        bind(
+            workspace,
+            module,
+            &built.join(module.name).with_extension("wasm"),
+            profile,
+        )?;
+    }
+    Ok(())
+}
+
+fn bind(workspace: &Workspace, module: &Module, wasm: &Path, profile: Profile) -> Result<()> {
+    let folder = workspace.packages().join(module.folder);
+    let stamp = folder.join(".made-from");
+    let state = state(wasm, profile)?;
+    if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == state) {
+        return Ok(());
+    }
+    progress::timed(
+        &format!("wasm-bindgen {}", module.name),
+        || -> Result<()> {
+            if folder.exists() {
+                fs::remove_dir_all(&folder)
+                    .with_context(|| format!("emptying {}", folder.display()))?;
+            }
+            let mut bindgen = Bindgen::new();
+            bindgen
+                .input_path(wasm)
+                .out_name(module.name)
+                .web(true)?
+                .typescript(true)
+                // webpack finds the wasm by the module's own `new URL(…, import.meta.url)`.
+                .omit_default_module_path(false)
+                .remove_producers_section(true)
+                .remove_name_section(profile == Profile::Release);
+            bindgen
+                .generate(&folder)
+                .with_context(|| format!("wasm-bindgen of {}", wasm.display()))?;
+            if profile == Profile::Release {
+                optimise(workspace, &folder, module)?;
+            }
+            Ok(())
+        },
+    )?;
+    fs::write(&stamp, state).with_context(|| format!("writing {}", stamp.display()))
+}
+
+fn optimise(workspace: &Workspace, folder: &Path, module: &Module) -> Result<()> {
+    let plain = folder.join(format!("{}_bg.wasm", module.name));
+    let small = folder.join("optimised.wasm");
+    // Debian's binaryen is years older than rustc's wasm; the npm package is current, and runs everywhere.
+    npm::tool(workspace, "binaryen/bin/wasm-opt")?
+        .args(FEATURES)
+        .arg("-Oz")
+        .arg(&plain)
+        .arg("-o")
+        .arg(&small)
+        .limit(BUILD_LIMIT)
+        .read()?;
+    fs::rename(&small, &plain).with_context(|| format!("replacing {}", plain.display()))
+}
+
+/// Says how large each module is, raw and as a server or a store would send it.
+pub fn print_sizes(workspace: &Workspace) -> Result<()> {
+    const GZIPPED: &str = "process.stdout.write(String(zlib.gzipSync(fs.readFileSync(process.argv[1]), { level: 9 }).length))";
+    for module in &MODULES {
+        let file = workspace
+            .packages()
+            .join(module.folder)
+            .join(format!("{}_bg.wasm", module.name));
+        let raw = fs::metadata(&file)
+            .with_context(|| file.display().to_string())?
+            .len();
+        let gzipped = npm::node()?
+            .args(["-e", GZIPPED])
+            .arg(&file)
+            .read()?
+            .trim()
+            .parse()
+            .context("gzip")?;
+        progress::note(&format!(
+            "{}.wasm: {}, gzipped {}",
+            module.name,
+            progress::bytes(raw),
+            progress::bytes(gzipped)
+        ));
+    }
+    Ok(())
+}
+
+/// Changes when the file does.
+fn state(wasm: &Path, profile: Profile) -> Result<String> {
+    let metadata =
+        fs::metadata(wasm).with_context(|| format!("{} was not built", wasm.display()))?;
+    Ok(format!(
+        "{} {:?} {} {profile:?}",
+        wasm.display(),
+        metadata.modified()?,
+        metadata.len()
+    ))
+}
