@@ -48,7 +48,7 @@ function firefoxManifest(base) {
 
 const browsers = {
   chrome: { manifest: chromeManifest, target: "chrome148" },
-  firefox: { manifest: firefoxManifest, target: "firefox140" },
+  firefox: { manifest: firefoxManifest, target: "firefox142" },
 };
 
 /** A source file of one browser wins over the shared one: `background.firefox.ts`, `background.ts`. */

@@ -46,7 +46,7 @@ const CHROMIUM: Search = Search {
 };
 
 const FIREFOX: Search = Search {
-    name: "Firefox 140 or newer",
+    name: "Firefox 142 or newer",
     variable: "MOORING_FIREFOX",
     places: &[
         "/usr/lib/firefox-esr/firefox-esr",
