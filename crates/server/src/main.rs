@@ -1,2 +1,0 @@
-//! Mooring.
-fn main() {}
