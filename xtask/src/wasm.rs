@@ -1,7 +1,7 @@
 //! Rust to wasm: cargo, then wasm-bindgen (as a library: nothing to install), then wasm-opt for a release.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
@@ -20,7 +20,8 @@ struct Module {
     folder: &'static str,
 }
 
-const MODULES: [Module; 2] = [
+/// What the extension is made of.
+const EXTENSION: [Module; 2] = [
     Module {
         package: "mooring-host",
         name: "mooring_host",
@@ -33,6 +34,13 @@ const MODULES: [Module; 2] = [
     },
 ];
 
+/// The transport alone, in a page, for the interoperability tests.
+const PROBE: Module = Module {
+    package: "mooring-transport-probe",
+    name: "mooring_transport_probe",
+    folder: "transport-probe",
+};
+
 /// What rustc's wasm32 target uses by itself; wasm-opt must be told to keep and accept it.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
@@ -43,34 +51,52 @@ const FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// Builds the wasm modules, with the JavaScript and the types that go with them, into [`Workspace::packages`].
+/// Builds the extension's modules, with the JavaScript and the types that go with them, into
+/// [`Workspace::packages`].
 pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
-    let toolchain = toolchain::wasm(workspace)?;
-    let mut cargo = toolchain.cargo(workspace, "build")?;
-    for module in &MODULES {
+    compile(workspace, profile)?;
+    EXTENSION
+        .iter()
+        .try_for_each(|module| bind(workspace, module, profile))
+}
+
+/// Builds the module that the interoperability tests load into a page.
+pub fn build_probe(workspace: &Workspace) -> Result<()> {
+    compile(workspace, Profile::Debug)?;
+    bind(workspace, &PROBE, Profile::Debug)
+}
+
+fn compile(workspace: &Workspace, profile: Profile) -> Result<()> {
+    let mut cargo = toolchain::wasm(workspace)?
+        .cargo(workspace, "build")?
+        .arg("--lib");
+    for module in &EXTENSION {
         cargo = cargo.args(["--package", module.package]);
     }
-    if profile == Profile::Release {
-        cargo = cargo.args(["--profile", "wasm"]);
-    }
-    progress::timed("wasm", || cargo.limit(BUILD_LIMIT).run())?;
+    cargo = match profile {
+        // Built alone, it would have its dependencies compiled once more, with its own choice of features.
+        Profile::Debug => cargo.args(["--package", PROBE.package]),
+        Profile::Release => cargo.args(["--profile", "wasm"]),
+    };
+    progress::timed("wasm", || cargo.limit(BUILD_LIMIT).run())
+}
+
+/// Where cargo leaves a module.
+fn compiled(workspace: &Workspace, module: &Module, profile: Profile) -> PathBuf {
     let folder = match profile {
         Profile::Debug => "debug",
         Profile::Release => "wasm",
     };
-    let built = workspace.wasm_target().join(TARGET).join(folder);
-    for module in &MODULES {
-        bind(
-            workspace,
-            module,
-            &built.join(module.name).with_extension("wasm"),
-            profile,
-        )?;
-    }
-    Ok(())
+    workspace
+        .wasm_target()
+        .join(TARGET)
+        .join(folder)
+        .join(module.name)
+        .with_extension("wasm")
 }
 
-fn bind(workspace: &Workspace, module: &Module, wasm: &Path, profile: Profile) -> Result<()> {
+fn bind(workspace: &Workspace, module: &Module, profile: Profile) -> Result<()> {
+    let wasm = &compiled(workspace, module, profile);
     let folder = workspace.packages().join(module.folder);
     let stamp = folder.join(".made-from");
     let state = state(wasm, profile)?;
@@ -124,7 +150,7 @@ fn optimise(workspace: &Workspace, folder: &Path, module: &Module) -> Result<()>
 /// Says how large each module is, raw and as a server or a store would send it.
 pub fn print_sizes(workspace: &Workspace) -> Result<()> {
     const GZIPPED: &str = "process.stdout.write(String(zlib.gzipSync(fs.readFileSync(process.argv[1]), { level: 9 }).length))";
-    for module in &MODULES {
+    for module in &EXTENSION {
         let file = workspace
             .packages()
             .join(module.folder)

@@ -11,7 +11,7 @@ use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// A crate, the project's own crates that it may use, and whether it may use web-sys.
-const RULES: [(&str, &[&str], bool); 7] = [
+const RULES: [(&str, &[&str], bool); 8] = [
     ("mooring-api", &[], false),
     ("mooring-webrtc", &["mooring-api"], true),
     ("mooring-node", &["mooring-api", "mooring-webrtc"], false),
@@ -27,6 +27,8 @@ const RULES: [(&str, &[&str], bool); 7] = [
     ),
     // The dashboard never links libp2p.
     ("mooring-popup", &["mooring-api"], true),
+    // The transport alone, in a page, for the interoperability tests.
+    ("mooring-transport-probe", &["mooring-webrtc"], true),
     ("xtask", &[], false),
 ];
 const WEB: &str = "web-sys";

@@ -1,5 +1,6 @@
 //! What `cargo xtask test` runs, in this order.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::extension::{self, Browser};
 use crate::process::{BUILD_LIMIT, Process, which};
 use crate::toolchain::{self, cargo};
 use crate::workspace::{Profile, Workspace};
-use crate::{apt, browsers, generate, npm, progress, server};
+use crate::{apt, browsers, generate, npm, progress, server, wasm};
 
 /// Checks that read and do not build.
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -22,13 +23,14 @@ const E2E_LIMIT: Duration = Duration::from_secs(30 * 60);
 const INTEROP_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// A single test of a node runner, so that a hung one fails by name.
 const ONE_TEST_MS: &str = "--test-timeout=240000";
-/// Native crates that only make sense as wasm still have native unit tests; none is left out.
-const WASM_CRATES: [&str; 5] = [
+/// What also compiles to wasm.
+const WASM_CRATES: [&str; 6] = [
     "mooring-api",
     "mooring-webrtc",
     "mooring-node",
     "mooring-host",
     "mooring-popup",
+    "mooring-transport-probe",
 ];
 
 /// Every stage: cheap ones first, so that a slip shows early.
@@ -167,12 +169,40 @@ fn browser_tests(workspace: &Workspace) -> Result<Outcome> {
 }
 
 fn interop(workspace: &Workspace) -> Result<Outcome> {
-    if which("go").is_none() {
+    let Some(go) = which("go") else {
         return Ok(Outcome::Skipped(
             "Go is not in PATH, and the go-libp2p peer needs it".into(),
         ));
-    }
-    finish(node_tests(workspace, "tests/interop", INTEROP_LIMIT)?)
+    };
+    let peer = workspace
+        .path("target/interop")
+        .join(format!("go-peer{}", env::consts::EXE_SUFFIX));
+    progress::timed("go-libp2p peer", || {
+        Process::new(go)
+            .args(["build", "-o"])
+            .arg(&peer)
+            .arg(".")
+            .dir(&workspace.path("tests/interop/go"))
+            .limit(BUILD_LIMIT)
+            .hint("Go 1.25 or newer builds it, with modules from the Go module proxy")
+            .read()
+    })?;
+    progress::timed("js-libp2p peer", || {
+        npm::install(&workspace.path("tests/interop/js"))
+    })?;
+    build(workspace)?;
+    wasm::build_probe(workspace)?;
+    let node = node_tests(workspace, "tests/interop", INTEROP_LIMIT)?
+        .env("MOORING_GO_PEER", peer)
+        .env(
+            browsers::variable(Browser::Chrome),
+            browsers::find_or_install(Browser::Chrome)?,
+        )
+        .env(
+            browsers::variable(Browser::Firefox),
+            browsers::find_or_install(Browser::Firefox)?,
+        );
+    finish(node)
 }
 
 /// `node --test` over the `*.test.mjs` of a folder, told where the things under test are.
