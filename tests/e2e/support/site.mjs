@@ -54,7 +54,7 @@ const routes = {
     body: page("strict", `<script src="/client.js"></script>`),
     headers: { "content-security-policy": "default-src 'none'; script-src 'self'" },
   }),
-  "/framed": () => ({ body: page("framed", `<iframe src="/"></iframe>`) }),
+  "/framed": () => ({ body: page("framed", `<script src="/client.js"></script><iframe src="/"></iframe>`) }),
 };
 
 /**

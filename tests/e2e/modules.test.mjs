@@ -1,0 +1,154 @@
+// The pure parts of the extension's TypeScript, bundled as webpack would and run here without a browser.
+import assert from "node:assert/strict";
+import path from "node:path";
+import { test } from "node:test";
+import { build } from "esbuild";
+import { root } from "./support/binaries.mjs";
+
+async function load(file) {
+  const { outputFiles } = await build({
+    entryPoints: [path.join(root, file)],
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    write: false,
+  });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+}
+
+const { measure } = await load("extension/content/measure.ts");
+const { parse } = await load("extension/content/envelope.ts");
+const { Requests } = await load("extension/content/requests.ts");
+const { choiceFor, split } = await load("extension/prompt/choice.ts");
+
+const MIB = 1024 * 1024;
+const request = (fields) => ({ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 1, method: "node.hello", ...fields } });
+const nested = (depth) => (depth === 0 ? 1 : [nested(depth - 1)]);
+
+test("a message is measured by its content", () => {
+  assert.equal(measure({ a: "x".repeat(MIB - 100) }).ok, true);
+  assert.deepEqual(measure({ a: "x".repeat(MIB) }), { ok: false, why: "size" });
+  assert.deepEqual(measure({ a: "é".repeat(MIB / 2 + 1) }), { ok: false, why: "size" });
+  assert.equal(measure({ data: new Uint8Array(MIB - 100) }).ok, true);
+  assert.deepEqual(measure({ data: new Uint8Array(MIB + 1) }), { ok: false, why: "size" });
+  assert.deepEqual(measure(new Array(2 * MIB)), { ok: false, why: "size" });
+});
+
+test("a small view does not hide the large buffer that would travel with it", () => {
+  assert.deepEqual(measure({ data: new Uint8Array(new ArrayBuffer(2 * MIB), 0, 1) }), { ok: false, why: "size" });
+});
+
+test("nesting is counted to 32, a cycle ends there, and shared parts cost what they weigh", () => {
+  assert.equal(measure(nested(32)).ok, true);
+  assert.deepEqual(measure(nested(33)), { ok: false, why: "depth" });
+  const cycle = [];
+  cycle.push(cycle, cycle);
+  assert.deepEqual(measure(cycle), { ok: false, why: "depth" });
+  let shared = "x";
+  for (let level = 0; level < 30; level += 1) shared = [shared, shared];
+  assert.deepEqual(measure(shared), { ok: false, why: "size" });
+});
+
+test("only what JSON and binary data need may be in a message", () => {
+  for (const value of [new Date(), new Map(), new Set(), /x/, new Error("x"), new Boolean(true)]) {
+    assert.deepEqual(measure({ value }), { ok: false, why: "type" }, String(value));
+  }
+  for (const value of [1, "x", true, null, undefined, 1n, new Uint8Array(2), new ArrayBuffer(2), new Float64Array(1)]) {
+    assert.equal(measure({ value }).ok, true, String(value));
+  }
+});
+
+test("what is not for the node is left alone", () => {
+  for (const data of [null, 1, "x", [], {}, { mooring: 1 }, { to: "node" }, { mooring: 1, to: "page", message: {} }]) {
+    assert.equal(parse(data).kind, "nothing", JSON.stringify(data));
+  }
+  // Responses and notifications are never answered.
+  assert.equal(parse(request({ id: undefined })).kind, "nothing");
+  assert.equal(parse({ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 1, result: {} } }).kind, "nothing");
+});
+
+test("ids are non-empty strings of at most 128 characters or finite numbers", () => {
+  for (const id of [0, -1.5, 1e300, "a", "x".repeat(128)]) assert.equal(parse(request({ id })).id, id);
+  for (const id of [null, "", "x".repeat(129), NaN, Infinity, true, {}, [1], 1n]) {
+    const parsed = parse(request({ id }));
+    assert.deepEqual([parsed.kind, parsed.id, parsed.error?.code], ["error", null, -32600], String(id));
+  }
+});
+
+test("an unknown version is told which one is spoken, under its own id", () => {
+  for (const mooring of [0, 2, "1", null, {}]) {
+    const parsed = parse({ ...request({ id: "mine" }), mooring });
+    assert.deepEqual([parsed.id, parsed.error.code, parsed.error.data.supported], ["mine", -32600, [1]]);
+  }
+});
+
+test("time limits are taken as far as they make sense", () => {
+  assert.equal(parse(request({ params: { timeoutMs: 500 } })).timeout, 500);
+  assert.equal(parse(request({ params: { timeoutMs: 1e9 } })).timeout, 300_000);
+  assert.equal(parse(request({ params: { timeoutMs: "x" } })).timeout, 30_000);
+  assert.equal(parse(request({ method: "permissions.request" })).timeout, 300_000);
+});
+
+function table(send = () => false) {
+  const failed = [];
+  const requests = new Requests({ fail: (id, error) => failed.push([id, error.code]), send });
+  return { failed, add: (fields) => requests.add(parse(request(fields))), requests };
+}
+
+test("requests wait for a node for 2 s and no longer", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { failed, add } = table();
+  add({ id: 1 });
+  add({ id: 2, params: { timeoutMs: 500 } });
+  t.mock.timers.tick(501);
+  assert.deepEqual(failed, [[2, 5002]]);
+  t.mock.timers.tick(1_500);
+  assert.deepEqual(failed, [[2, 5002], [1, 4900]]);
+});
+
+test("what waited goes in order, what was gone with the node is answered", () => {
+  const sent = [];
+  let up = false;
+  const { failed, add, requests } = table((message) => up && sent.push(message.id) > 0);
+  add({ id: 1 });
+  add({ id: 2 });
+  up = true;
+  requests.flush();
+  up = false;
+  add({ id: 3 });
+  requests.nodeGone();
+  assert.deepEqual(sent, [1, 2]);
+  assert.deepEqual(failed, [[1, 4900], [2, 4900]]);
+  requests.cancel(3, {});
+  assert.deepEqual(failed.at(-1), [3, 5008]);
+  assert.equal(requests.settle(3), false);
+});
+
+test("an id that is still unanswered is not taken twice, 1 is not \"1\", and the table is bounded", () => {
+  const { failed, add, requests } = table(() => true);
+  add({ id: 1 });
+  add({ id: "1" });
+  add({ id: 1 });
+  assert.deepEqual(failed, [[1, -32600]]);
+  for (let id = 2; id <= 4095; id += 1) add({ id });
+  assert.equal(failed.length, 1);
+  add({ id: 9999 });
+  assert.deepEqual(failed.at(-1), [9999, 5005]);
+  assert.equal(requests.settle(1), true);
+  add({ id: 9999 });
+  assert.equal(failed.length, 2);
+  requests.failAll("the test is over");
+});
+
+test("a prompt's choices split into what is granted and what is denied", () => {
+  const dial = choiceFor({ name: "dial", privateNetwork: true });
+  dial.extra = false;
+  const streams = choiceFor({ name: "streams", protocols: ["/a", "/b"] });
+  streams.values[0] = false;
+  const peers = choiceFor({ name: "peers" });
+  peers.allowed = false;
+  assert.deepEqual(split([dial, streams, peers, choiceFor({ name: "identity" })]), {
+    granted: [{ name: "dial" }, { name: "streams", protocols: ["/b"] }, { name: "identity" }],
+    denied: [{ name: "dial", privateNetwork: true }, { name: "streams", protocols: ["/a"] }, { name: "peers" }],
+  });
+});
