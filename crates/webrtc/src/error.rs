@@ -4,7 +4,7 @@ use std::io;
 
 use libp2p_identity::PeerId;
 
-use crate::core::{frame::FrameError, stream::Failure};
+use crate::core::{certhash::Fingerprint, frame::FrameError, stream::Failure};
 
 /// The crate's error.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +38,14 @@ pub enum Error {
         expected: Box<PeerId>,
         /// Who answered.
         found: Box<PeerId>,
+    },
+    /// The remote's certificate is not the one its address names.
+    #[error("expected certificate {expected}, found {found}")]
+    WrongCertificate {
+        /// What the `/certhash` says.
+        expected: Fingerprint,
+        /// What the remote showed.
+        found: Fingerprint,
     },
     /// A stage of a dial took longer than its limit in [`crate::limits`].
     #[error("timed out: {0}")]

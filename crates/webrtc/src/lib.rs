@@ -21,5 +21,14 @@
 pub mod core;
 mod error;
 pub mod limits;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
+
+#[cfg(target_arch = "wasm32")]
+pub use web::{Config, Connection, Stream, Transport};
 
 pub use error::{Error, Loss, Stage};
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::{Certificate, CertificateError, Config, Connection, Stream, Transport};

@@ -1,0 +1,115 @@
+//! Bounds of the native backend; those of the protocol itself are in [`crate::core`]'s.
+
+use std::time::Duration;
+
+/// Largest UDP payload we make ourselves during the DTLS handshake: 1,280, IPv6's least MTU, less 48 bytes of headers.
+pub(crate) const DTLS_MTU: usize = 1232;
+
+/// Room for one decrypted record; browsers send at most about 1,200 bytes.
+pub(crate) const DTLS_BUFFER: usize = 4 * 1024;
+
+/// A TLS record holds at most 16 KiB and some overhead, so a larger one is an error of ours.
+pub(crate) const MAX_DTLS_BUFFER: usize = 20 * 1024;
+
+/// First wait before a DTLS flight is sent again; RFC 9147, section 5.8.2 suggests less than the former second.
+pub(crate) const DTLS_RETRANSMIT: Duration = Duration::from_millis(400);
+
+/// User bytes in one SCTP DATA chunk: with 16 + 12 bytes of SCTP, 37 of DTLS, 8 of UDP and 40 of IPv6 below 1,280.
+pub(crate) const SCTP_PAYLOAD: u32 = 1_164;
+
+/// What SCTP keeps of messages nobody has read, for all channels of a connection. It is the peer's window, so with
+/// [`SCTP_PAYLOAD`]-sized packets it carries 80 MB/s over 12 ms, and one connection costs no more than this when its
+/// streams are not read.
+pub(crate) const SCTP_RECEIVE_BUFFER: u32 = 1024 * 1024;
+
+/// Largest message taken. libp2p frames are 16 KiB, but a browser announces 256 KiB to go-libp2p and may use it.
+pub(crate) const MAX_RECEIVED_MESSAGE: u32 = 256 * 1024;
+
+/// SCTP's retransmission timer. RFC 9260 starts at 1 s and allows nothing below; browsers use less, as ICE watches the
+/// path.
+pub(crate) const SCTP_INITIAL_RTO_MS: u64 = 500;
+/// See [`SCTP_INITIAL_RTO_MS`]; above the 200 ms for which a peer may hold an acknowledgement back.
+pub(crate) const SCTP_MIN_RTO_MS: u64 = 250;
+/// A peer silent for longer than [`PEER_SILENCE`] is given up, so waiting longer is pointless.
+pub(crate) const SCTP_MAX_RTO_MS: u64 = 5_000;
+
+/// Highest channel id we use ourselves: Chromium offers 1,024 SCTP streams.
+pub(crate) const MAX_CHANNEL_ID: u16 = 1_022;
+
+/// How many ids rest after use before the oldest is taken again.
+pub(crate) const RESTING_CHANNEL_IDS: usize = 64;
+
+/// Channels of a connection that are open or waiting for the peer's end of the reset. Live streams have their own, lower
+/// bound; a peer that opens channels and never completes their reset ends its own connection here.
+pub(crate) const MAX_CHANNELS: usize = 4_096;
+
+/// From the first STUN request (or the dial) to the end of the Noise handshake.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A connection ends when nothing at all came from the peer for this long. Browsers send a STUN check at least every
+/// 2.5 s and consent expires after 30 s (RFC 7675); 15 s is six lost checks in a row.
+pub(crate) const PEER_SILENCE: Duration = Duration::from_secs(15);
+
+/// How often a dialer checks an established path. RFC 7675 asks for about 5 s.
+pub(crate) const CHECK_INTERVAL: Duration = Duration::from_millis(2_500);
+
+/// First wait before an unanswered STUN check of a dial is repeated; doubles up to [`MAX_CHECK_RETRY`].
+pub(crate) const FIRST_CHECK_RETRY: Duration = Duration::from_millis(50);
+/// See [`FIRST_CHECK_RETRY`].
+pub(crate) const MAX_CHECK_RETRY: Duration = Duration::from_millis(800);
+
+/// Outstanding STUN checks whose answers a dialer recognises.
+pub(crate) const MAX_OUTSTANDING_CHECKS: usize = 16;
+
+/// Connections of one listening socket, with those still in their handshake.
+pub(crate) const MAX_CONNECTIONS: usize = 4_096;
+
+/// Connections of one listening socket that have not finished their handshake. A handshake costs about 100 KiB and ends
+/// in time ([`HANDSHAKE_TIMEOUT`]).
+pub(crate) const MAX_PENDING: usize = 512;
+
+/// The same from one IPv4 address or IPv6 /64, so that one host cannot take all places.
+pub(crate) const MAX_PENDING_PER_SOURCE: usize = 128;
+
+/// New ICE credentials a second (and at once) that a listener looks at, from everywhere.
+pub(crate) const NEW_PEERS_PER_SECOND: u32 = 256;
+/// See [`NEW_PEERS_PER_SECOND`].
+pub(crate) const NEW_PEERS_BURST: u32 = 1_024;
+/// The same from one IPv4 address or IPv6 /64: many browsers may share one.
+pub(crate) const NEW_PEERS_PER_SOURCE_PER_SECOND: u32 = 32;
+/// See [`NEW_PEERS_PER_SOURCE_PER_SECOND`].
+pub(crate) const NEW_PEERS_PER_SOURCE_BURST: u32 = 128;
+/// Sources whose rate is remembered; when full, those that are quiet go first, and then all are judged as one.
+pub(crate) const MAX_SOURCES: usize = 4_096;
+
+/// Addresses a connection may be reached from: a browser tries each of its interfaces, and moves between networks.
+pub(crate) const MAX_ADDRESSES_PER_CONNECTION: usize = 8;
+
+/// Datagrams waiting for a connection's task. UDP may drop what does not fit: SCTP sends it again.
+pub(crate) const DATAGRAM_QUEUE: usize = 512;
+
+/// Datagrams a connection takes before it acknowledges and sends: fewer wake-ups, fewer SACKs.
+pub(crate) const DATAGRAM_BATCH: usize = 32;
+
+/// Largest datagram taken: Ethernet's MTU with room for jumbo path MTUs used on loopback by some stacks.
+pub(crate) const MAX_DATAGRAM: usize = 4 * 1024;
+
+/// Kernel buffers of a socket. Linux's default of 208 KiB overflows when many peers send at once.
+pub(crate) const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
+
+/// Bytes handed to SCTP and not yet acknowledged, for all streams of a connection. More was not faster in measurements
+/// and delays small streams behind large ones.
+pub(crate) const SEND_BUFFER: usize = 256 * 1024;
+
+/// What one stream may have in SCTP while others wait for their turn.
+pub(crate) const SEND_TURN: usize = 32 * 1024;
+
+/// Connections whose handshake has finished, waiting for the swarm.
+pub(crate) const ACCEPT_QUEUE: usize = 64;
+
+/// How long the last packets of a closing connection may take to be sent.
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Unread bytes of one stream beyond which its messages stay in SCTP. A reader that keeps up never gets here, and one
+/// that does not costs this much and its part of [`SCTP_RECEIVE_BUFFER`].
+pub(crate) const STREAM_RECEIVE_BUFFER: usize = 256 * 1024;

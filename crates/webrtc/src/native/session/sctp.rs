@@ -1,0 +1,408 @@
+//! SCTP and data channels over a DTLS session (RFC 8831, RFC 8832).
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use sctp_proto::{
+    Association, AssociationError, AssociationHandle, ClientConfig, DatagramEvent, Endpoint,
+    EndpointConfig, Payload, PayloadProtocolIdentifier, ServerConfig, StreamEvent, TransportConfig,
+};
+
+use super::dcep::Message;
+use super::{ChannelId, End, Role};
+use crate::native::limits;
+
+/// What happened to the association or a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Event {
+    Connected,
+    /// The peer opened a channel.
+    Opened(ChannelId),
+    /// A message may be waiting.
+    Readable(ChannelId),
+    /// The peer closed the channel, or broke its protocol; nothing more can be read or written.
+    Closed(ChannelId),
+    /// The association is gone.
+    Lost(End),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The peer sent something, but not yet the OPEN message.
+    Incoming,
+    /// Usable in both directions.
+    Open,
+    /// We asked for a reset. The id can be used again once the peer has reset its direction too.
+    Closing,
+}
+
+pub(super) struct Sctp {
+    endpoint: Endpoint,
+    handle: AssociationHandle,
+    association: Option<Association>,
+    established: bool,
+    channels: HashMap<ChannelId, State>,
+    /// Ids of our own parity that were used and are free again, oldest first.
+    free: VecDeque<ChannelId>,
+    /// The next id of our own parity that was never used.
+    fresh: u32,
+    events: VecDeque<Event>,
+}
+
+/// libp2p runs the Noise handshake on this channel, which neither side announces.
+pub(super) const HANDSHAKE_CHANNEL: ChannelId = 0;
+
+/// sctp-proto wants an address, which nothing uses: DTLS carries the packets.
+const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
+
+impl Sctp {
+    pub(super) fn new(role: Role) -> Self {
+        let mut config = EndpointConfig::default();
+        config.max_payload_size(limits::SCTP_PAYLOAD);
+        // Only the side that waits for the association takes one. The other ignores an INIT that crosses its own, as
+        // pion sends: its own INIT is answered all the same, and a second association would orphan the first.
+        let server = match role {
+            Role::Client => None,
+            Role::Server => {
+                let mut server = ServerConfig::default();
+                server.transport = transport_config();
+                Some(Arc::new(server))
+            }
+        };
+        Self {
+            endpoint: Endpoint::new(Arc::new(config), server),
+            handle: AssociationHandle(0),
+            association: None,
+            established: false,
+            channels: HashMap::new(),
+            free: VecDeque::new(),
+            // RFC 8832, section 6: the DTLS client uses even ids, the server odd ones; 0 is the handshake channel.
+            fresh: match role {
+                Role::Client => 2,
+                Role::Server => 1,
+            },
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Starts the association; the client does so as soon as DTLS is up.
+    pub(super) fn connect(&mut self) {
+        if self.association.is_some() {
+            return;
+        }
+        let mut config = ClientConfig::default();
+        config.transport = transport_config();
+        match self.endpoint.connect(config, ADDRESS) {
+            Ok((handle, association)) => {
+                self.handle = handle;
+                self.association = Some(association);
+            }
+            Err(error) => self
+                .events
+                .push_back(Event::Lost(End::Sctp(error.to_string()))),
+        }
+    }
+
+    pub(super) fn handle_packet(&mut self, now: Instant, packet: Bytes) {
+        match self.endpoint.handle(now, ADDRESS, None, None, packet) {
+            Some((handle, DatagramEvent::NewAssociation(association))) => {
+                // One association a connection: a browser on a slow link repeats its INIT.
+                if self.association.is_none() {
+                    self.handle = handle;
+                    self.association = Some(association);
+                }
+            }
+            Some((handle, DatagramEvent::AssociationEvent(event))) => {
+                if let Some(association) =
+                    self.association.as_mut().filter(|_| handle == self.handle)
+                {
+                    association.handle_event(event);
+                }
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(association) = &mut self.association {
+            association.handle_timeout(now);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.association.as_ref()?.poll_timeout()
+    }
+
+    /// Packets to send, if any.
+    pub(super) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
+        if let Some(transmit) = self.endpoint.poll_transmit() {
+            return raw(transmit.payload);
+        }
+        raw(self.association.as_mut()?.poll_transmit(now)?.payload)
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        while let Some(association) = &mut self.association {
+            while let Some(event) = association.poll_endpoint_event() {
+                if let Some(event) = self.endpoint.handle_event(self.handle, event) {
+                    association.handle_event(event);
+                }
+            }
+            let Some(event) = association.poll() else {
+                break;
+            };
+            match event {
+                sctp_proto::Event::Connected => {
+                    self.established = true;
+                    // The peer may have been first to send on the handshake channel.
+                    let known = association.stream(HANDSHAKE_CHANNEL).is_ok()
+                        || association
+                            .open_stream(HANDSHAKE_CHANNEL, PayloadProtocolIdentifier::Binary)
+                            .is_ok();
+                    if known {
+                        self.channels.insert(HANDSHAKE_CHANNEL, State::Open);
+                    }
+                    self.events.push_back(Event::Connected);
+                }
+                sctp_proto::Event::HandshakeFailed { reason }
+                | sctp_proto::Event::AssociationLost { reason } => {
+                    self.events.push_back(Event::Lost(end(&reason)));
+                }
+                sctp_proto::Event::Stream(event) => self.stream_event(event),
+                sctp_proto::Event::DatagramReceived
+                | sctp_proto::Event::DataChannelStatsFinal(_) => {}
+                _ => {}
+            }
+        }
+        self.events.pop_front()
+    }
+
+    /// Opens a channel. It can be written to at once. `None`: no id is free.
+    pub(super) fn open(&mut self) -> Option<ChannelId> {
+        let association = self.association.as_mut().filter(|_| self.established)?;
+        let id = next_id(&mut self.free, &mut self.fresh)?;
+        let opened = association
+            .open_stream(id, PayloadProtocolIdentifier::Binary)
+            .and_then(|mut stream| {
+                stream.write_with_ppi(&Message::Open.encode(), PayloadProtocolIdentifier::Dcep)
+            });
+        match opened {
+            Ok(_) => {
+                self.channels.insert(id, State::Open);
+                Some(id)
+            }
+            Err(error) => {
+                tracing::debug!(id, %error, "cannot open a channel");
+                None
+            }
+        }
+    }
+
+    pub(super) fn can_open(&self) -> bool {
+        self.established
+            && (!self.free.is_empty() || self.fresh <= u32::from(limits::MAX_CHANNEL_ID))
+    }
+
+    /// The next message of a channel. What is not read stays in the association's receive window and slows the peer.
+    pub(super) fn read(&mut self, id: ChannelId) -> Option<Bytes> {
+        loop {
+            if !matches!(self.channels.get(&id), Some(State::Open | State::Incoming)) {
+                return None;
+            }
+            let mut stream = self.association.as_mut()?.stream(id).ok()?;
+            let message = stream.read_sctp().ok()??;
+            match message.ppi {
+                PayloadProtocolIdentifier::Binary => {
+                    if matches!(self.channels.get(&id), Some(State::Open)) {
+                        let mut data = BytesMut::zeroed(message.len());
+                        message.read(&mut data).ok()?;
+                        return Some(data.freeze());
+                    }
+                    // Data before OPEN: not a channel anybody announced.
+                    self.violate(id);
+                    return None;
+                }
+                // An empty message travels as one byte of padding.
+                PayloadProtocolIdentifier::BinaryEmpty => return Some(Bytes::new()),
+                PayloadProtocolIdentifier::Dcep => {
+                    self.control(id, &message);
+                    if !self.events.is_empty() {
+                        // The caller must learn of the channel before its first data.
+                        return None;
+                    }
+                }
+                _ => {
+                    self.violate(id);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Queues a message. `false`: the channel is gone.
+    pub(super) fn write(&mut self, id: ChannelId, message: Bytes) -> bool {
+        if self.channels.get(&id) != Some(&State::Open) {
+            return false;
+        }
+        let Some(mut stream) = self
+            .association
+            .as_mut()
+            .and_then(|association| association.stream(id).ok())
+        else {
+            return false;
+        };
+        if message.is_empty() {
+            return stream
+                .write_with_ppi(&[0], PayloadProtocolIdentifier::BinaryEmpty)
+                .is_ok();
+        }
+        // The only way to write without a copy takes the default type, which a stream made by the peer's data lacks.
+        stream
+            .set_default_payload_type(PayloadProtocolIdentifier::Binary)
+            .is_ok()
+            && stream.write_chunks(&mut [message]).is_ok()
+    }
+
+    /// Bytes of a channel that the peer has not acknowledged yet.
+    pub(super) fn buffered(&mut self, id: ChannelId) -> usize {
+        self.association
+            .as_mut()
+            .and_then(|association| association.stream(id).ok()?.buffered_amount().ok())
+            .unwrap_or(0)
+    }
+
+    /// Closes a channel, once what was written is acknowledged. sctp-proto has one reset request in flight at a time
+    /// (RFC 6525, section 5.1.1) and puts all channels waiting for one into the next.
+    pub(super) fn close(&mut self, id: ChannelId) {
+        if !matches!(self.channels.get(&id), Some(State::Open | State::Incoming)) {
+            return;
+        }
+        self.channels.insert(id, State::Closing);
+        if let Some(Ok(mut stream)) = self
+            .association
+            .as_mut()
+            .map(|association| association.stream(id))
+        {
+            if let Err(error) = stream.close() {
+                tracing::debug!(id, %error, "cannot reset a channel");
+            }
+        }
+    }
+
+    /// Channels that are open or not yet wholly closed.
+    pub(super) fn channels(&self) -> usize {
+        self.channels.len()
+    }
+
+    fn stream_event(&mut self, event: StreamEvent) {
+        match event {
+            StreamEvent::Opened { id } => {
+                self.channels.entry(id).or_insert(State::Incoming);
+            }
+            StreamEvent::Readable { id } => {
+                // A stream we know nothing of: its Opened was consumed by an earlier incarnation.
+                self.channels.entry(id).or_insert(State::Incoming);
+                self.events.push_back(Event::Readable(id));
+            }
+            StreamEvent::Finished { id } | StreamEvent::Stopped { id, .. } => {
+                match self.channels.insert(id, State::Closing) {
+                    Some(State::Open) => self.events.push_back(Event::Closed(id)),
+                    Some(State::Incoming | State::Closing) | None => {}
+                }
+            }
+            StreamEvent::ResetComplete { id } => {
+                if self.channels.get(&id) == Some(&State::Closing) {
+                    self.channels.remove(&id);
+                    let own = u32::from(id) % 2 == self.fresh % 2;
+                    if own && id != HANDSHAKE_CHANNEL {
+                        self.free.push_back(id);
+                    }
+                }
+            }
+            StreamEvent::ResetFailed { id, reason } => {
+                // The id stays unusable, which costs one entry.
+                tracing::debug!(id, ?reason, "the peer did not reset a channel");
+            }
+            _ => {}
+        }
+    }
+
+    fn control(&mut self, id: ChannelId, message: &sctp_proto::Chunks) {
+        let mut data = vec![0; message.len()];
+        if message.read(&mut data).is_err() {
+            return self.violate(id);
+        }
+        match (Message::decode(&data), self.channels.get(&id)) {
+            (Some(Message::Open), Some(State::Incoming)) => {
+                self.channels.insert(id, State::Open);
+                self.events.push_back(Event::Opened(id));
+                self.events.push_back(Event::Readable(id));
+                if let Some(Ok(mut stream)) = self
+                    .association
+                    .as_mut()
+                    .map(|association| association.stream(id))
+                {
+                    let _ = stream
+                        .write_with_ppi(&Message::Ack.encode(), PayloadProtocolIdentifier::Dcep);
+                }
+            }
+            (Some(Message::Ack), Some(State::Open)) => {}
+            _ => self.violate(id),
+        }
+    }
+
+    fn violate(&mut self, id: ChannelId) {
+        tracing::debug!(id, "the peer broke the data channel protocol");
+        let open = self.channels.get(&id) == Some(&State::Open);
+        self.close(id);
+        if open {
+            self.events.push_back(Event::Closed(id));
+        }
+    }
+}
+
+fn next_id(free: &mut VecDeque<ChannelId>, fresh: &mut u32) -> Option<ChannelId> {
+    let exhausted = *fresh > u32::from(limits::MAX_CHANNEL_ID);
+    // Old ids rest before they are used again: some stacks still have the former channel's end to digest.
+    if exhausted || free.len() > limits::RESTING_CHANNEL_IDS {
+        return free.pop_front();
+    }
+    let id = ChannelId::try_from(*fresh).ok()?;
+    *fresh = fresh.saturating_add(2);
+    Some(id)
+}
+
+fn transport_config() -> Arc<TransportConfig> {
+    Arc::new(
+        TransportConfig::default()
+            // Whether the peer is still there is decided by the time of its last packet, not by counting attempts.
+            .with_max_init_retransmits(None)
+            .with_max_data_retransmits(None)
+            .with_max_receive_buffer_size(limits::SCTP_RECEIVE_BUFFER)
+            .with_max_receive_message_size(limits::MAX_RECEIVED_MESSAGE)
+            .with_max_send_message_size(limits::MAX_RECEIVED_MESSAGE)
+            .with_rto_initial_ms(limits::SCTP_INITIAL_RTO_MS)
+            .with_rto_min_ms(limits::SCTP_MIN_RTO_MS)
+            .with_rto_max_ms(limits::SCTP_MAX_RTO_MS),
+    )
+}
+
+fn end(reason: &AssociationError) -> End {
+    match reason {
+        // Browsers abort the association when the page closes its connection.
+        AssociationError::ApplicationClosed
+        | AssociationError::AssociationClosed
+        | AssociationError::Reset => End::Closed,
+        reason => End::Sctp(reason.to_string()),
+    }
+}
+
+fn raw(payload: Payload) -> Option<Vec<Bytes>> {
+    match payload {
+        Payload::RawEncode(packets) => Some(packets),
+        Payload::PartialDecode(_) => None,
+    }
+}

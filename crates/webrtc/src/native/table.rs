@@ -1,0 +1,244 @@
+//! Which connection a datagram on a listener's socket belongs to.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::admission::{Admission, Refusal, Source};
+use super::driver::Input;
+use super::limits;
+
+/// What a listener has seen. All counts start at 0 and only grow, but for `connections`.
+#[derive(Debug, Default)]
+pub struct Counters {
+    admitted: AtomicU64,
+    refused: AtomicU64,
+    unverified: AtomicU64,
+    ignored: AtomicU64,
+    connections: AtomicU64,
+}
+
+impl Counters {
+    /// Peers whose first STUN request was accepted.
+    pub fn admitted(&self) -> u64 {
+        self.admitted.load(Ordering::Relaxed)
+    }
+
+    /// First STUN requests dropped for a limit on their rate or number.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// STUN requests with bad credentials or integrity.
+    pub fn unverified(&self) -> u64 {
+        self.unverified.load(Ordering::Relaxed)
+    }
+
+    /// Datagrams that belong to nothing.
+    pub fn ignored(&self) -> u64 {
+        self.ignored.load(Ordering::Relaxed)
+    }
+
+    /// Connections there are now, with those in their handshake.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_unverified(&self) {
+        self.unverified.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_ignored(&self) {
+        self.ignored.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The connections of one socket. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Table {
+    inner: Arc<Mutex<Inner>>,
+    counters: Arc<Counters>,
+}
+
+struct Inner {
+    admission: Admission,
+    /// By STUN USERNAME.
+    slots: HashMap<Arc<str>, Slot>,
+    addresses: HashMap<SocketAddr, Arc<str>>,
+}
+
+struct Slot {
+    queue: mpsc::Sender<Input>,
+    addresses: Vec<SocketAddr>,
+    source: Source,
+    pending: bool,
+}
+
+/// A connection's place in the table, given back when dropped.
+pub(crate) struct Place {
+    table: Table,
+    username: Arc<str>,
+}
+
+/// What to do with a verified STUN request.
+pub(crate) enum Check {
+    /// It belongs to a connection, which has been told. Answer it.
+    Known,
+    /// It is from a new peer, which now has a place.
+    New(Place, mpsc::Receiver<Input>),
+    /// Do not answer.
+    Refused,
+}
+
+impl Table {
+    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+        let inner = Inner {
+            admission: Admission::new(Instant::now()),
+            slots: HashMap::new(),
+            addresses: HashMap::new(),
+        };
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+            counters,
+        }
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a DTLS datagram to the connection at this address.
+    pub(crate) fn deliver(&self, from: SocketAddr, input: Input) {
+        let inner = self.lock();
+        match inner
+            .addresses
+            .get(&from)
+            .and_then(|username| inner.slots.get(username))
+        {
+            // A full queue drops it, as UDP may.
+            Some(slot) => drop(slot.queue.try_send(input)),
+            None => self.counters.count_ignored(),
+        }
+    }
+
+    /// Takes a verified STUN request. `room`: a new peer could be reported.
+    pub(crate) fn check(
+        &self,
+        username: &str,
+        from: SocketAddr,
+        nominated: bool,
+        room: bool,
+    ) -> Check {
+        let mut inner = self.lock();
+        let Inner {
+            admission,
+            slots,
+            addresses,
+        } = &mut *inner;
+        if let Some((known, slot)) = slots
+            .get_key_value(username)
+            .map(|(known, _)| known.clone())
+            .and_then(|known| {
+                let slot = slots.get_mut(&known)?;
+                Some((known, slot))
+            })
+        {
+            match addresses.get(&from) {
+                Some(holder) if *holder == known => {}
+                // An address stays with its connection: source addresses can be forged.
+                Some(_) => return Check::Refused,
+                None if slot.addresses.len() >= limits::MAX_ADDRESSES_PER_CONNECTION => {
+                    return Check::Refused;
+                }
+                None => {
+                    slot.addresses.push(from);
+                    addresses.insert(from, known);
+                }
+            }
+            let _ = slot.queue.try_send(Input::Check { from, nominated });
+            return Check::Known;
+        }
+        if !room || slots.len() >= limits::MAX_CONNECTIONS || addresses.contains_key(&from) {
+            self.counters.count_refused();
+            return Check::Refused;
+        }
+        let source = match admission.admit(from.ip(), Instant::now()) {
+            Ok(source) => source,
+            Err(Refusal::Rate | Refusal::Pending) => {
+                self.counters.count_refused();
+                return Check::Refused;
+            }
+        };
+        let username: Arc<str> = username.into();
+        let (queue, inputs) = mpsc::channel(limits::DATAGRAM_QUEUE);
+        slots.insert(
+            username.clone(),
+            Slot {
+                queue,
+                addresses: vec![from],
+                source,
+                pending: true,
+            },
+        );
+        addresses.insert(from, username.clone());
+        self.counters.admitted.fetch_add(1, Ordering::Relaxed);
+        self.counters.connections.fetch_add(1, Ordering::Relaxed);
+        Check::New(
+            Place {
+                table: self.clone(),
+                username,
+            },
+            inputs,
+        )
+    }
+}
+
+impl Place {
+    /// The handshake has ended well.
+    pub(crate) fn established(&self) {
+        let mut inner = self.table.lock();
+        let Inner {
+            admission, slots, ..
+        } = &mut *inner;
+        if let Some(slot) = slots.get_mut(&self.username).filter(|slot| slot.pending) {
+            slot.pending = false;
+            admission.finished(slot.source);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut inner = self.table.lock();
+        let Inner {
+            admission,
+            slots,
+            addresses,
+        } = &mut *inner;
+        let Some(slot) = slots.remove(&self.username) else {
+            return;
+        };
+        for address in slot.addresses {
+            addresses.remove(&address);
+        }
+        if slot.pending {
+            admission.finished(slot.source);
+        }
+        self.table
+            .counters
+            .connections
+            .fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,226 @@
+//! Streams between two native ends.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
+
+mod native_common;
+
+use futures::{AsyncReadExt, AsyncWriteExt};
+use mooring_webrtc::native::Version;
+use native_common::*;
+use sha2::{Digest, Sha256};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_versions_authenticate_and_echo() {
+    let server = Server::start().await;
+    let peer = server.peer;
+    let address = server.echo();
+    for version in [Version::V1, Version::V2] {
+        let (found, mut connection) = try_dial(address.clone(), version).await.unwrap();
+        assert_eq!(found, peer);
+        let data = noise(100_000, 7);
+        let stream = outbound(&mut connection).await.unwrap();
+        assert_eq!(soon("echo", exchange(stream, &data)).await.unwrap(), data);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_megabytes_each_way_arrive_intact() {
+    let address = Server::start().await.echo();
+    let mut connection = dial(address).await;
+    let data = noise(10_000_000, 3);
+    let stream = outbound(&mut connection).await.unwrap();
+    let back = soon("10 MB", exchange(stream, &data)).await.unwrap();
+    assert_eq!(Sha256::digest(&back), Sha256::digest(&data));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_side_can_close_its_half_first() {
+    let mut server = Server::start().await;
+    let mut dialer = dial(server.address.clone()).await;
+    let (_, mut listener) = server.accept().await;
+    for dialer_first in [true, false] {
+        let mut ours = outbound(&mut dialer).await.unwrap();
+        ours.write_all(b"hello").await.unwrap();
+        let mut theirs = soon("inbound", inbound(&mut listener)).await.unwrap();
+        let (first, second) = if dialer_first {
+            (&mut ours, &mut theirs)
+        } else {
+            (&mut theirs, &mut ours)
+        };
+        first.write_all(b"last words").await.unwrap();
+        soon("half-close", first.close()).await.unwrap();
+        let mut heard = Vec::new();
+        soon("read to end", second.read_to_end(&mut heard))
+            .await
+            .unwrap();
+        assert_eq!(
+            heard.as_slice(),
+            if dialer_first {
+                b"hellolast words".as_slice()
+            } else {
+                b"last words"
+            }
+        );
+        // The other half still works.
+        let reply = noise(300_000, 9);
+        let mut got = Vec::new();
+        let send = async {
+            second.write_all(&reply).await.unwrap();
+            second.close().await.unwrap();
+        };
+        let (_, read) = soon("reply", async {
+            futures::join!(send, first.read_to_end(&mut got))
+        })
+        .await;
+        read.unwrap();
+        assert!(got.ends_with(&reply));
+        assert!(first.write_all(b"too late").await.is_err());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_streams_open_and_close_at_once_and_again() {
+    let address = Server::start().await.echo();
+    let mut connection = dial(address).await;
+    for round in 0..3_u64 {
+        let mut streams = Vec::new();
+        for _ in 0..200 {
+            streams.push(soon("opening", outbound(&mut connection)).await.unwrap());
+        }
+        let exchanges = streams
+            .into_iter()
+            .enumerate()
+            .map(|(n, stream)| async move {
+                let data = noise(1_000 + n, round * 1_000 + n as u64);
+                assert_eq!(exchange(stream, &data).await.unwrap(), data);
+            });
+        soon("200 streams", futures::future::join_all(exchanges)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_streams_reuse_channel_ids() {
+    let address = Server::start().await.echo();
+    let mut connection = dial(address).await;
+    for n in 0..3_000_u64 {
+        let data = noise(100, n);
+        let stream = soon("opening", outbound(&mut connection)).await.unwrap();
+        assert_eq!(
+            soon("echo", exchange(stream, &data)).await.unwrap(),
+            data,
+            "stream {n}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_streams_than_fit_wait_for_room() {
+    let mut server = Server::start().await;
+    let mut dialer = dial(server.address.clone()).await;
+    let (_, listener) = server.accept().await;
+    tokio::spawn(echo(listener));
+    let mut held = Vec::new();
+    while let Some(stream) = futures::FutureExt::now_or_never(outbound(&mut dialer)) {
+        held.push(stream.unwrap());
+        assert!(held.len() <= 2_000);
+        tokio::task::yield_now().await;
+    }
+    assert!(held.len() > 256);
+    let released = held.split_off(held.len() / 2);
+    for stream in released {
+        drop(stream);
+    }
+    let stream = soon("room", outbound(&mut dialer)).await.unwrap();
+    assert_eq!(
+        soon("echo", exchange(stream, b"after")).await.unwrap(),
+        b"after"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_stream_is_reset_at_the_other_end() {
+    let mut server = Server::start().await;
+    let mut dialer = dial(server.address.clone()).await;
+    let (_, mut listener) = server.accept().await;
+    let mut ours = outbound(&mut dialer).await.unwrap();
+    ours.write_all(b"hello").await.unwrap();
+    let mut theirs = soon("inbound", inbound(&mut listener)).await.unwrap();
+    let mut hello = [0; 5];
+    theirs.read_exact(&mut hello).await.unwrap();
+    drop(ours);
+    let error = soon("reset", theirs.read_to_end(&mut Vec::new()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert!(soon("write", theirs.write_all(b"x")).await.is_err());
+    // The connection lives on.
+    let mut ours = outbound(&mut dialer).await.unwrap();
+    ours.write_all(b"again").await.unwrap();
+    let mut theirs = soon("inbound", inbound(&mut listener)).await.unwrap();
+    let mut again = [0; 5];
+    theirs.read_exact(&mut again).await.unwrap();
+    assert_eq!(&again, b"again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_the_listener_opens_work_too() {
+    let mut server = Server::start().await;
+    let dialer = dial(server.address.clone()).await;
+    let (_, mut listener) = server.accept().await;
+    tokio::spawn(echo(dialer));
+    for n in 0..50 {
+        let stream = outbound(&mut listener).await.unwrap();
+        let data = noise(20_000, n);
+        assert_eq!(soon("echo", exchange(stream, &data)).await.unwrap(), data);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_slows_the_writer_and_loses_nothing() {
+    let mut server = Server::start().await;
+    let mut dialer = dial(server.address.clone()).await;
+    let (_, mut listener) = server.accept().await;
+    let mut ours = outbound(&mut dialer).await.unwrap();
+    let data = noise(6_000_000, 5);
+    let digest = Sha256::digest(&data);
+    ours.write_all(&data[..1]).await.unwrap();
+    let mut theirs = soon("inbound", inbound(&mut listener)).await.unwrap();
+    let written = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(1));
+    let counter = written.clone();
+    let writer = tokio::spawn(async move {
+        for chunk in data[1..].chunks(16_000) {
+            ours.write_all(chunk).await.unwrap();
+            counter.fetch_add(chunk.len(), std::sync::atomic::Ordering::Relaxed);
+        }
+        ours.close().await.unwrap();
+    });
+    // Nobody reads until the writer stands still.
+    let mut before = 0;
+    soon("the writer to stand still", async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            let now = written.load(std::sync::atomic::Ordering::Relaxed);
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+    })
+    .await;
+    assert!(
+        before < 2_500_000,
+        "{before} bytes were taken without a reader"
+    );
+    let mut got = Vec::new();
+    soon("the rest", theirs.read_to_end(&mut got))
+        .await
+        .unwrap();
+    assert_eq!(Sha256::digest(&got), digest);
+    soon("the writer", writer).await.unwrap();
+}
