@@ -25,7 +25,7 @@ async fn both_versions_authenticate_and_echo() {
         assert_eq!(found, peer);
         let data = noise(100_000, 7);
         let stream = outbound(&mut connection).await.unwrap();
-        assert_eq!(soon("echo", exchange(stream, &data)).await.unwrap(), data);
+        assert!(soon("echo", exchange(stream, &data)).await.unwrap() == data);
     }
 }
 
@@ -98,7 +98,7 @@ async fn two_hundred_streams_open_and_close_at_once_and_again() {
             .enumerate()
             .map(|(n, stream)| async move {
                 let data = noise(1_000 + n, round * 1_000 + n as u64);
-                assert_eq!(exchange(stream, &data).await.unwrap(), data);
+                assert!(exchange(stream, &data).await.unwrap() == data);
             });
         soon("200 streams", futures::future::join_all(exchanges)).await;
     }
@@ -177,7 +177,7 @@ async fn streams_the_listener_opens_work_too() {
     for n in 0..50 {
         let stream = outbound(&mut listener).await.unwrap();
         let data = noise(20_000, n);
-        assert_eq!(soon("echo", exchange(stream, &data)).await.unwrap(), data);
+        assert!(soon("echo", exchange(stream, &data)).await.unwrap() == data);
     }
 }
 

@@ -293,16 +293,14 @@ impl State {
                 self.inbound.push_back(key);
                 effects.wake(&mut self.muxer);
             }
-            Event::Readable(channel) => match self.channels.get(&channel) {
-                Some(&key) => {
+            Event::Readable(channel) => {
+                if let Some(&key) = self.channels.get(&channel) {
                     if let Some(entry) = self.entries.get_mut(&key) {
                         entry.readable = true;
                     }
                     self.touch(key);
                 }
-                // Not announced yet: its first message is the announcement, which comes back as `Opened`.
-                None => while self.session.read(channel).is_some() {},
-            },
+            }
             Event::Closed(channel) => {
                 if let Some(key) = self.channels.remove(&channel) {
                     if let Some(entry) = self.entries.get_mut(&key) {

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, future::poll_fn};
+use futures::{AsyncReadExt, AsyncWriteExt, future::poll_fn};
 use libp2p_core::muxing::{StreamMuxer, StreamMuxerExt};
 use libp2p_core::transport::{DialOpts, ListenerId, PortUse, TransportEvent};
 use libp2p_core::{Endpoint, Multiaddr, Transport as _};
@@ -20,7 +20,7 @@ use mooring_webrtc::native::{Config, Connection, Counters, Stream, Transport, Ve
 use tokio::sync::mpsc;
 
 /// Nothing on loopback takes this long; a test that gets here hangs.
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub const LIMIT: Duration = Duration::from_secs(25);
 
 pub const OPTIONS: DialOpts = DialOpts {
     role: Endpoint::Dialer,
@@ -71,10 +71,7 @@ impl Server {
                     tokio::spawn(async move {
                         match upgrade.await {
                             Ok(connection) => drop(connected.send(connection).await),
-                            Err(error) => {
-                                eprintln!("upgrade failed: {error:?}");
-                                drop(failed.send(error).await)
-                            }
+                            Err(error) => drop(failed.send(error).await),
                         }
                     });
                 }

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use sctp_proto::{
-    Association, AssociationError, AssociationHandle, ClientConfig, DatagramEvent, Endpoint,
-    EndpointConfig, Payload, PayloadProtocolIdentifier, ServerConfig, StreamEvent, TransportConfig,
+    Association, AssociationError, AssociationHandle, Chunks, ClientConfig, DatagramEvent,
+    Endpoint, EndpointConfig, Payload, PayloadProtocolIdentifier, ServerConfig, StreamEvent,
+    TransportConfig,
 };
 
 use super::dcep::Message;
@@ -77,7 +78,8 @@ impl Sctp {
             handle: AssociationHandle(0),
             association: None,
             established: false,
-            channels: HashMap::new(),
+            // Nobody announces the handshake channel.
+            channels: HashMap::from([(HANDSHAKE_CHANNEL, State::Open)]),
             free: VecDeque::new(),
             // RFC 8832, section 6: the DTLS client uses even ids, the server odd ones; 0 is the handshake channel.
             fresh: match role {
@@ -157,14 +159,9 @@ impl Sctp {
             match event {
                 sctp_proto::Event::Connected => {
                     self.established = true;
-                    // The peer may have been first to send on the handshake channel.
-                    let known = association.stream(HANDSHAKE_CHANNEL).is_ok()
-                        || association
-                            .open_stream(HANDSHAKE_CHANNEL, PayloadProtocolIdentifier::Binary)
-                            .is_ok();
-                    if known {
-                        self.channels.insert(HANDSHAKE_CHANNEL, State::Open);
-                    }
+                    // It exists already if the peer was first to send on it.
+                    let _ = association
+                        .open_stream(HANDSHAKE_CHANNEL, PayloadProtocolIdentifier::Binary);
                     self.events.push_back(Event::Connected);
                 }
                 sctp_proto::Event::HandshakeFailed { reason }
@@ -216,24 +213,13 @@ impl Sctp {
             let message = stream.read_sctp().ok()??;
             match message.ppi {
                 PayloadProtocolIdentifier::Binary => {
-                    if matches!(self.channels.get(&id), Some(State::Open)) {
-                        let mut data = BytesMut::zeroed(message.len());
-                        message.read(&mut data).ok()?;
-                        return Some(data.freeze());
-                    }
-                    // Data before OPEN: not a channel anybody announced.
-                    self.violate(id);
-                    return None;
+                    let mut data = BytesMut::zeroed(message.len());
+                    message.read(&mut data).ok()?;
+                    return Some(data.freeze());
                 }
                 // An empty message travels as one byte of padding.
                 PayloadProtocolIdentifier::BinaryEmpty => return Some(Bytes::new()),
-                PayloadProtocolIdentifier::Dcep => {
-                    self.control(id, &message);
-                    if !self.events.is_empty() {
-                        // The caller must learn of the channel before its first data.
-                        return None;
-                    }
-                }
+                PayloadProtocolIdentifier::Dcep => self.control(id, &message),
                 _ => {
                     self.violate(id);
                     return None;
@@ -300,12 +286,19 @@ impl Sctp {
     fn stream_event(&mut self, event: StreamEvent) {
         match event {
             StreamEvent::Opened { id } => {
-                self.channels.entry(id).or_insert(State::Incoming);
+                // Also when the channel that had this id before is still in `Closing`: the peer can be done with it
+                // before we are.
+                if id != HANDSHAKE_CHANNEL || self.channels.get(&id) != Some(&State::Open) {
+                    self.channels.insert(id, State::Incoming);
+                }
             }
             StreamEvent::Readable { id } => {
-                // A stream we know nothing of: its Opened was consumed by an earlier incarnation.
-                self.channels.entry(id).or_insert(State::Incoming);
-                self.events.push_back(Event::Readable(id));
+                if self.channels.get(&id) == Some(&State::Incoming) {
+                    self.announce(id);
+                }
+                if self.channels.get(&id) == Some(&State::Open) {
+                    self.events.push_back(Event::Readable(id));
+                }
             }
             StreamEvent::Finished { id } | StreamEvent::Stopped { id, .. } => {
                 match self.channels.insert(id, State::Closing) {
@@ -330,7 +323,27 @@ impl Sctp {
         }
     }
 
-    fn control(&mut self, id: ChannelId, message: &sctp_proto::Chunks) {
+    fn next_message(&mut self, id: ChannelId) -> Option<Chunks> {
+        self.association
+            .as_mut()?
+            .stream(id)
+            .ok()?
+            .read_sctp()
+            .ok()?
+    }
+
+    /// Reads the first message of a channel, which must be OPEN.
+    fn announce(&mut self, id: ChannelId) {
+        match self.next_message(id) {
+            Some(message) if message.ppi == PayloadProtocolIdentifier::Dcep => {
+                self.control(id, &message)
+            }
+            Some(_) => self.violate(id),
+            None => {}
+        }
+    }
+
+    fn control(&mut self, id: ChannelId, message: &Chunks) {
         let mut data = vec![0; message.len()];
         if message.read(&mut data).is_err() {
             return self.violate(id);
@@ -339,7 +352,6 @@ impl Sctp {
             (Some(Message::Open), Some(State::Incoming)) => {
                 self.channels.insert(id, State::Open);
                 self.events.push_back(Event::Opened(id));
-                self.events.push_back(Event::Readable(id));
                 if let Some(Ok(mut stream)) = self
                     .association
                     .as_mut()
