@@ -42,7 +42,7 @@ async fn a_wrong_certhash_is_a_clear_error() {
         .collect();
     let error = try_dial(address, Version::V2).await.unwrap_err();
     assert!(
-        matches!(error, Error::WrongCertificate { expected, .. } if expected == other),
+        matches!(&error, Error::WrongCertificate { expected, .. } if *expected == other),
         "{error:?}"
     );
 }
@@ -54,7 +54,7 @@ async fn a_wrong_peer_id_is_a_clear_error() {
     let address = server.address.clone().with(Protocol::P2p(other));
     let error = try_dial(address, Version::V2).await.unwrap_err();
     assert!(
-        matches!(error, Error::WrongPeer { expected, found } if expected == other && found == server.peer),
+        matches!(&error, Error::WrongPeer { expected, found } if **expected == other && **found == server.peer),
         "{error:?}"
     );
     let right = server.address.clone().with(Protocol::P2p(server.peer));
@@ -91,7 +91,7 @@ async fn closing_reaches_the_other_end_and_its_streams() {
     let mut theirs = soon("inbound", inbound(&mut listener)).await.unwrap();
     let mut hello = [0; 5];
     theirs.read_exact(&mut hello).await.unwrap();
-    soon("closing", poll_fn(|cx| dialer.close_unpin(cx)))
+    soon("closing", poll_fn(|cx| dialer.poll_close_unpin(cx)))
         .await
         .unwrap();
     let error = soon("the end", ended(&mut listener)).await;
@@ -119,7 +119,7 @@ async fn what_was_written_before_closing_still_arrives() {
     let data = noise(200_000, 11);
     ours.write_all(&data).await.unwrap();
     let mut theirs = soon("inbound", inbound(&mut listener)).await.unwrap();
-    let closing = poll_fn(|cx| dialer.close_unpin(cx));
+    let closing = poll_fn(|cx| dialer.poll_close_unpin(cx));
     let mut got = vec![0; data.len()];
     let (closed, read) = soon("both", async {
         futures::join!(closing, theirs.read_exact(&mut got))
