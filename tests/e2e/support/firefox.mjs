@@ -10,6 +10,9 @@ const UUID = "6f1a0b52-4a54-4a4e-9f4c-2d1f5d0c7a11";
 
 const preferences = {
   "extensions.webextensions.uuids": JSON.stringify({ [ID]: UUID }),
+  // A temporary extension is removed when the browser ends; an installed one keeps what it stored.
+  "extensions.webextensions.keepStorageOnUninstall": true,
+  "extensions.webextensions.keepUuidOnUninstall": true,
   // Nothing talks to the Internet by itself.
   "app.normandy.enabled": false,
   "app.update.enabled": false,
@@ -23,8 +26,6 @@ const preferences = {
   "network.connectivity-service.enabled": false,
   "network.dns.disablePrefetch": true,
   "toolkit.telemetry.enabled": false,
-  // A namespace has no name server, and none is needed.
-  "media.peerconnection.ice.obfuscate_host_addresses": false,
 };
 
 /**

@@ -26,6 +26,45 @@ const client = `
     notify(method, params) {
       node.post({ mooring: 1, to: "node", message: { jsonrpc: "2.0", method, params } });
     },
+    /**
+     * Opens a stream to an echo service, sends that many bytes within the credit it gets, reads within the credit it
+     * gives, and half-closes: { sent, received } are SHA-256 in hex, events the order of all that was not data.
+     */
+    async echo(peer, total, { chunk = 65536, window = 262144 } = {}) {
+      const { result, error, port } = await node.request("streams.open", { peer, protocols: ["/mooring/echo/1.0.0"] });
+      if (error) throw Object.assign(new Error(error.code + " " + error.message), error);
+      const bytes = new Uint8Array(total);
+      for (let at = 0; at < total; at += 65536) crypto.getRandomValues(bytes.subarray(at, Math.min(at + 65536, total)));
+      const parts = [], events = [];
+      let credit = 0, sent = 0, closedWrite = false;
+      const pump = () => {
+        while (sent < total && credit > 0) {
+          const size = Math.min(chunk, credit, total - sent);
+          port.postMessage({ type: "data", bytes: bytes.slice(sent, sent + size) });
+          sent += size;
+          credit -= size;
+        }
+        if (sent === total && !closedWrite) {
+          closedWrite = true;
+          port.postMessage({ type: "closeWrite" });
+        }
+      };
+      await new Promise((done) => {
+        port.onmessage = ({ data }) => {
+          if (data.type === "credit") credit += data.bytes;
+          else if (data.type === "data") {
+            parts.push(data.bytes);
+            port.postMessage({ type: "credit", bytes: data.bytes.length });
+          } else events.push(data.type + (data.reason ? ":" + data.reason : ""));
+          if (data.type === "closed") done();
+          else pump();
+        };
+        port.postMessage({ type: "credit", bytes: window });
+      });
+      const hash = async (blob) => [...new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer()))]
+        .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      return { protocol: result.protocol, sent: await hash(new Blob([bytes])), received: await hash(new Blob(parts)), events };
+    },
     answers(id) { return node.messages.filter((m) => m.id === id); },
     notifications(method) { return node.messages.filter((m) => m.method === method).map((m) => m.params); },
   };
