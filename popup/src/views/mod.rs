@@ -83,7 +83,7 @@ fn failure_text(failure: Failure) -> impl IntoView {
 }
 
 fn theme(state: State) -> impl IntoView {
-    let chosen = state.theme();
+    let chosen = untrack(|| state.theme());
     let choose = move |event| {
         if let Some(theme) = Theme::named(&event_target_value(&event)) {
             state.prefer(|preferences| preferences.theme = theme);
