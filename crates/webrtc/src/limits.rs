@@ -16,6 +16,12 @@ pub const FRAME_OVERHEAD: usize = 8;
 /// Largest payload of one sent frame.
 pub const MAX_SENT_PAYLOAD: usize = MAX_SENT_FRAME - FRAME_OVERHEAD;
 
+/// Largest frame sent as one channel message; of a larger one the length prefix is a message of its
+/// own, as go-libp2p and js-libp2p send it. go-libp2p (0.51) reads prefixes through a buffer of this
+/// size, and its stack fails the stream ("short buffer") when a message does not fit into what is
+/// read with; a body is then read with a buffer of its own size.
+pub const MAX_JOINED_FRAME: usize = 4096;
+
 /// Largest frame taken from a remote, length prefix excluded. The spec's bound is 16 KiB; go-libp2p
 /// already takes 257 KiB in preparation for larger messages, so a remote may one day send them. An
 /// unfinished frame counts towards the receive bounds below.

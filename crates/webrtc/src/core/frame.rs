@@ -7,7 +7,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use prost::Message as _;
 
-use crate::limits::{MAX_RECEIVED_FRAME, MAX_SENT_FRAME};
+use crate::limits::{MAX_JOINED_FRAME, MAX_RECEIVED_FRAME, MAX_SENT_FRAME};
 
 /// A flag of a frame. Values the spec does not know are ignored, as protobuf does for enums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
@@ -54,7 +54,7 @@ impl Frame {
         Self { data, flag: None }
     }
 
-    /// The bytes on the wire, length prefix included: one data channel message.
+    /// The bytes on the wire, length prefix included; [`messages`] cuts them for a data channel.
     ///
     /// Fails with [`FrameError::TooLarge`] above [`MAX_SENT_FRAME`]; payloads of up to
     /// [`crate::limits::MAX_SENT_PAYLOAD`] always fit.
@@ -69,6 +69,17 @@ impl Frame {
         }
         Ok(encoded.into())
     }
+}
+
+/// The channel messages that an encoded frame is sent as: a large one's length prefix by itself, then
+/// its body (see [`MAX_JOINED_FRAME`]). Send all of them or none: a remote counts the body's bytes.
+pub fn messages(mut frame: Bytes) -> impl Iterator<Item = Bytes> {
+    let prefix = (frame.len() > MAX_JOINED_FRAME).then(|| {
+        // Bytes of a varint that announce another one, and the last.
+        let more = frame.iter().take_while(|byte| **byte >= 0x80).count();
+        frame.split_to(more.saturating_add(1))
+    });
+    prefix.into_iter().chain([frame])
 }
 
 /// Why bytes are no frame.

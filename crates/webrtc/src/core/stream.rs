@@ -106,7 +106,8 @@ impl From<Failure> for io::Error {
 /// What a backend has to do, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Send this as one channel message. Only ever given while the channel is open.
+    /// Send this frame, cut by [`messages`](crate::core::frame::messages). Only ever given while the
+    /// channel is open.
     Send(Bytes),
     /// Wake whoever waits to read.
     WakeReader,

@@ -13,7 +13,10 @@ use web_time::Instant;
 
 use super::peer::Peer;
 use crate::{
-    core::stream::{self, Failure, Output},
+    core::{
+        frame,
+        stream::{self, Failure, Output},
+    },
     limits::SEND_LOW_WATER,
 };
 
@@ -79,7 +82,8 @@ impl Channel {
             while let Some(output) = state.poll_output() {
                 match output {
                     Output::Send(frame) => {
-                        if self.js.send_with_u8_array(&frame).is_err() {
+                        let mut messages = frame::messages(frame);
+                        if messages.any(|message| self.js.send_with_u8_array(&message).is_err()) {
                             // The channel closed, and its event is still under way.
                             state.on_closed(Failure::ChannelClosed);
                         }

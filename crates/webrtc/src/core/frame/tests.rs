@@ -46,6 +46,24 @@ fn largest_payload_fits_and_one_more_does_not_pass_the_bound() {
     assert_eq!(too_large.encode(), Err(FrameError::TooLarge));
 }
 
+/// go-libp2p reads prefixes through a buffer of 4 KiB, and fails on a message that is larger.
+#[test]
+fn a_large_frame_is_sent_as_prefix_and_body() {
+    for (payload, expected) in [
+        (0, vec![1]),
+        (1, vec![4]),
+        (4091, vec![4096]),
+        (4092, vec![2, 4095]),
+        (MAX_SENT_PAYLOAD, vec![2, MAX_SENT_PAYLOAD + 3]),
+    ] {
+        let frame = Frame::data(vec![7; payload].into());
+        let sent: Vec<Bytes> = messages(frame.encode().unwrap()).collect();
+        let sizes: Vec<usize> = sent.iter().map(Bytes::len).collect();
+        assert_eq!(sizes, expected, "{payload}");
+        assert_eq!(decode(&sent.concat()).unwrap(), [frame]);
+    }
+}
+
 #[test]
 fn prefix_and_body_may_come_apart() {
     let mut decoder = Decoder::default();

@@ -16,7 +16,7 @@ use dimpl::{Dtls, Output};
 
 use super::certificate::Certificate;
 use super::limits;
-use crate::core::certhash::Fingerprint;
+use crate::core::{certhash::Fingerprint, frame};
 use sctp::Sctp;
 
 pub(crate) use sctp_proto::StreamId as ChannelId;
@@ -195,9 +195,9 @@ impl Session {
         self.sctp.read(id)
     }
 
-    /// Queues one message. `false`: the channel is gone.
-    pub(crate) fn write(&mut self, id: ChannelId, message: Bytes) -> bool {
-        self.sctp.write(id, message)
+    /// Queues one frame. `false`: the channel is gone.
+    pub(crate) fn write(&mut self, id: ChannelId, frame: Bytes) -> bool {
+        frame::messages(frame).all(|message| self.sctp.write(id, message))
     }
 
     /// Bytes written to a channel that the peer has not acknowledged.
