@@ -87,7 +87,13 @@ fn wait(child: &mut Child) -> ExitStatus {
 
 /// Lines as they come.
 #[derive(Clone, Default)]
-pub struct Lines(Arc<(Mutex<(Vec<String>, bool)>, Condvar)>);
+pub struct Lines(Arc<(Mutex<Output>, Condvar)>);
+
+#[derive(Default)]
+struct Output {
+    lines: Vec<String>,
+    ended: bool,
+}
 
 impl Lines {
     fn follow(source: impl Read + Send + 'static) -> Self {
@@ -95,17 +101,17 @@ impl Lines {
         let writer = lines.clone();
         thread::spawn(move || {
             for line in BufReader::new(source).lines().map_while(Result::ok) {
-                writer.0.0.lock().unwrap().0.push(line);
+                writer.0.0.lock().unwrap().lines.push(line);
                 writer.0.1.notify_all();
             }
-            writer.0.0.lock().unwrap().1 = true;
+            writer.0.0.lock().unwrap().ended = true;
             writer.0.1.notify_all();
         });
         lines
     }
 
     pub fn all(&self) -> Vec<String> {
-        self.0.0.lock().unwrap().0.clone()
+        self.0.0.lock().unwrap().lines.clone()
     }
 
     /// Waits until the lines so far give an answer.
@@ -113,11 +119,11 @@ impl Lines {
         let start = Instant::now();
         let mut guard = self.0.0.lock().unwrap();
         loop {
-            if let Some(found) = answer(&guard.0) {
+            if let Some(found) = answer(&guard.lines) {
                 return found;
             }
-            assert!(!guard.1, "the output ended: {:#?}", guard.0);
-            assert!(start.elapsed() < PATIENCE, "in vain: {:#?}", guard.0);
+            assert!(!guard.ended, "the output ended: {:#?}", guard.lines);
+            assert!(start.elapsed() < PATIENCE, "in vain: {:#?}", guard.lines);
             guard = self
                 .0
                 .1
@@ -130,10 +136,10 @@ impl Lines {
     /// Waits for the end of the output.
     fn end(&self) -> Vec<String> {
         let mut guard = self.0.0.lock().unwrap();
-        while !guard.1 {
+        while !guard.ended {
             guard = self.0.1.wait(guard).unwrap();
         }
-        guard.0.clone()
+        guard.lines.clone()
     }
 }
 
