@@ -50,6 +50,10 @@ pub struct Config {
     pub kad_protocol: String,
     /// The node's bounds.
     pub limits: Limits,
+    /// The WebRTC listener's certificate. Without one, a new one is made at every start, and with
+    /// it another certhash in the address.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub webrtc_certificate: Option<mooring_webrtc::Certificate>,
     /// What is offered.
     pub services: Services,
 }
@@ -67,6 +71,8 @@ impl Config {
             agent_version: concat!("mooring/", env!("CARGO_PKG_VERSION")).into(),
             kad_protocol: DEFAULT_KAD_PROTOCOL.into(),
             limits: Limits::client(),
+            #[cfg(not(target_arch = "wasm32"))]
+            webrtc_certificate: None,
             services: Services::default(),
         }
     }

@@ -38,7 +38,12 @@ pub(crate) async fn round_trip(
 
 #[cfg(test)]
 mod tests {
-    use futures::{executor::block_on, future::join, io::Cursor};
+    use std::io::{Read, Write};
+
+    use futures::{
+        executor::block_on,
+        io::{AllowStdIo, Cursor},
+    };
 
     use super::*;
 
@@ -59,23 +64,13 @@ mod tests {
 
     #[test]
     fn an_echo_is_a_round_trip() {
-        let (near, far) = futures_ringbuf();
-        let (result, ()) = block_on(join(round_trip(near), async move {
-            let (mut read, mut write) = far.split();
+        let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
+        let echo = std::thread::spawn(move || {
             let mut bytes = [0; PAYLOAD];
-            read.read_exact(&mut bytes).await.unwrap();
-            write.write_all(&bytes).await.unwrap();
-        }));
-        assert!(result.is_ok());
-    }
-
-    /// Two ends of a pipe in memory, from the standard library's sockets.
-    fn futures_ringbuf() -> (
-        impl AsyncRead + AsyncWrite + Unpin,
-        impl AsyncRead + AsyncWrite + Unpin,
-    ) {
-        use futures::io::AllowStdIo;
-        let (a, b) = std::os::unix::net::UnixStream::pair().unwrap();
-        (AllowStdIo::new(a), AllowStdIo::new(b))
+            far.read_exact(&mut bytes).unwrap();
+            far.write_all(&bytes).unwrap();
+        });
+        assert!(block_on(round_trip(AllowStdIo::new(near))).is_ok());
+        echo.join().unwrap();
     }
 }

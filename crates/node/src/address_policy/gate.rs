@@ -89,12 +89,19 @@ impl Gate {
     /// May what a name resolved to be dialed now?
     #[cfg(not(target_arch = "wasm32"))]
     fn check_resolved(&self, address: &Multiaddr) -> Result<(), Denied> {
-        let state = self.lock();
-        if state.approved_names > 0 {
+        if judge(address, self.scope).is_ok() {
             return Ok(());
         }
-        drop(state);
-        self.check(address)
+        let state = self.lock();
+        // What arrives here has lost its upper layers: of `/tcp/80/ws`, `/tcp/80` is left.
+        let address = without_peer(address);
+        let approved =
+            state.approved_names > 0 || state.approved.keys().any(|key| key.starts_with(&address));
+        if approved {
+            Ok(())
+        } else {
+            Err(Denied::Policy)
+        }
     }
 }
 

@@ -93,6 +93,9 @@ impl EventLoop {
 
     fn release(&mut self, peer: &PeerId, owner: &Owner) {
         if self.interests.remove(peer, owner) {
+            if !self.interests.is_wanted(peer) {
+                self.on_relay_released(*peer);
+            }
             self.update_keep(peer);
         }
     }

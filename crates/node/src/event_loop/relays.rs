@@ -1,8 +1,8 @@
 //! Reservations on the relays that a client is connected to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use libp2p::{Multiaddr, PeerId, core::transport::ListenerId, multiaddr::Protocol};
+use libp2p::{Multiaddr, PeerId, core::transport::ListenerId, multiaddr::Protocol, relay};
 use web_time::Instant;
 
 use super::EventLoop;
@@ -26,6 +26,8 @@ struct Relay {
 pub(super) struct Relays {
     limit: usize,
     relays: HashMap<PeerId, Relay>,
+    /// Relays whose connection nobody wants any more: a reservation would hold it open.
+    released: HashSet<PeerId>,
 }
 
 impl Relays {
@@ -33,6 +35,7 @@ impl Relays {
         Self {
             limit,
             relays: HashMap::new(),
+            released: HashSet::new(),
         }
     }
 
@@ -78,6 +81,7 @@ impl EventLoop {
     pub(super) fn on_relay_found(&mut self, peer: PeerId) {
         if self.role != Role::Client
             || self.paused
+            || self.relays.released.contains(&peer)
             || self.relays.relays.contains_key(&peer)
             || self.relays.relays.len() >= self.relays.limit
         {
@@ -109,8 +113,30 @@ impl EventLoop {
         self.reserve(peer);
     }
 
+    /// Nobody wants a relay any more: without its reservation it closes when no circuit uses it.
+    pub(super) fn on_relay_released(&mut self, peer: PeerId) {
+        self.remove_relay(&peer);
+        if self.connections.is_connected(&peer) {
+            self.relays.released.insert(peer);
+        }
+    }
+
+    /// Somebody wants a peer (again); if it relays, it is of use for that, too.
+    pub(super) fn on_relay_wanted(&mut self, peer: PeerId) {
+        if self.relays.released.remove(&peer)
+            && self.peers.speaks(&peer, relay::HOP_PROTOCOL_NAME.as_ref())
+        {
+            self.on_relay_found(peer);
+        }
+    }
+
     /// A peer is no longer connected.
     pub(super) fn on_relay_gone(&mut self, peer: &PeerId) {
+        self.relays.released.remove(peer);
+        self.remove_relay(peer);
+    }
+
+    fn remove_relay(&mut self, peer: &PeerId) {
         if let Some(relay) = self.relays.relays.remove(peer)
             && let Some(listener) = relay.listener
         {

@@ -181,6 +181,7 @@ impl EventLoop {
                 result,
             }) => match result {
                 Ok(rtt) => {
+                    tracing::debug!(%peer, %connection, ?rtt, "ping");
                     self.connections.measured(&connection, rtt);
                     self.peers.measured(peer, rtt);
                 }

@@ -17,6 +17,7 @@ use crate::{
 
 /// What can be dialed.
 pub(crate) const SUPPORTED: &[TransportKind] = &[
+    TransportKind::WebrtcDirect,
     TransportKind::Tcp,
     TransportKind::Websocket,
     TransportKind::Relay,
@@ -32,6 +33,11 @@ fn resolving_tcp(gate: &Arc<Gate>) -> Result<Resolving, Error> {
 }
 
 pub(super) fn build(config: &Config, gate: &Arc<Gate>) -> Result<BoxedTransport, Error> {
+    let mut webrtc = mooring_webrtc::Config::new(&config.keypair);
+    if let Some(certificate) = &config.webrtc_certificate {
+        webrtc = webrtc.with_certificate(certificate.clone());
+    }
+    let webrtc = mooring_webrtc::Transport::new(webrtc).boxed();
     let websocket = websocket::Config::new(resolving_tcp(gate)?)
         .upgrade(Version::V1Lazy)
         .authenticate(noise_config(&config.keypair)?)
@@ -44,7 +50,9 @@ pub(super) fn build(config: &Config, gate: &Arc<Gate>) -> Result<BoxedTransport,
         .multiplex(yamux_config())
         .timeout(UPGRADE_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    Ok(websocket
+    Ok(webrtc
+        .or_transport(websocket)
+        .map(|either, _| either.into_inner())
         .or_transport(tcp)
         .map(|either, _| either.into_inner())
         .boxed())

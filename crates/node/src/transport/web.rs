@@ -14,12 +14,15 @@ use crate::{Config, Error, TransportKind, address_policy::Gate, limits::UPGRADE_
 
 /// What can be dialed.
 pub(crate) const SUPPORTED: &[TransportKind] = &[
+    TransportKind::WebrtcDirect,
     TransportKind::Webtransport,
     TransportKind::Websocket,
     TransportKind::Relay,
 ];
 
 pub(super) fn build(config: &Config, _gate: &Arc<Gate>) -> Result<BoxedTransport, Error> {
+    let webrtc =
+        mooring_webrtc::Transport::new(mooring_webrtc::Config::new(&config.keypair)).boxed();
     let webtransport = libp2p_webtransport_websys::Transport::new(
         libp2p_webtransport_websys::Config::new(&config.keypair),
     )
@@ -30,7 +33,9 @@ pub(super) fn build(config: &Config, _gate: &Arc<Gate>) -> Result<BoxedTransport
         .multiplex(yamux_config())
         .timeout(UPGRADE_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
-    Ok(webtransport
+    Ok(webrtc
+        .or_transport(webtransport)
+        .map(|either, _| either.into_inner())
         .or_transport(websocket)
         .map(|either, _| either.into_inner())
         .boxed())

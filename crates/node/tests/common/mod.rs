@@ -1,0 +1,168 @@
+//! Nodes on loopback, each in a task of its own.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{future::Future, time::Duration};
+
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, identity::Keypair, multiaddr::Protocol};
+use mooring_node::{
+    Config, Connection, DialRequest, Error, EventLoop, Handle, ListenerEvent, OpenStream,
+    OpenedStream, Owner, Scope, Stream,
+};
+use tokio::task::JoinHandle;
+
+/// Nothing on loopback takes this long, unless it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const TCP: &str = "/ip4/127.0.0.1/tcp/0";
+pub const WS: &str = "/ip4/127.0.0.1/tcp/0/ws";
+pub const WEBRTC: &str = "/ip4/127.0.0.1/udp/0/webrtc-direct";
+pub const ECHO: StreamProtocol = StreamProtocol::new("/mooring/echo/1.0.0");
+
+/// Waits, but not for ever.
+pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work)
+        .await
+        .unwrap_or_else(|_| panic!("hangs: {what}"))
+}
+
+/// Asks again until it is so.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+    soon(what, async {
+        while !check().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+pub struct Node {
+    pub handle: Handle,
+    pub task: JoinHandle<()>,
+}
+
+impl Node {
+    pub fn start(config: Config) -> Self {
+        let (handle, event_loop): (Handle, EventLoop) = mooring_node::new(config).unwrap();
+        Self {
+            handle,
+            task: tokio::spawn(event_loop.run()),
+        }
+    }
+
+    /// A client that may do with itself what it likes on loopback.
+    pub fn client() -> Self {
+        Self::start(client_config())
+    }
+
+    /// A server with all its services.
+    pub fn server(listen: &str) -> Self {
+        Self::start(server_config(listen))
+    }
+
+    pub fn peer(&self) -> PeerId {
+        self.handle.local_peer_id()
+    }
+
+    /// The first address that it listens on.
+    pub async fn address(&self) -> Multiaddr {
+        let mut listeners = self.handle.listeners().await.unwrap();
+        match soon("listening", listeners.next()).await {
+            Some(ListenerEvent::New(address)) => address,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn dial(&self, address: &Multiaddr) -> Result<Connection, Error> {
+        self.handle.dial(request(address)).await
+    }
+
+    pub async fn connect(&self, other: &Node) -> Connection {
+        let address = other.address().await;
+        soon("dial", self.dial(&address)).await.unwrap()
+    }
+
+    pub async fn open(
+        &self,
+        peer: PeerId,
+        protocol: StreamProtocol,
+    ) -> Result<OpenedStream, Error> {
+        self.handle
+            .open_stream(open_request(peer, vec![protocol]))
+            .await
+    }
+
+    pub async fn is_connected(&self, peer: PeerId) -> bool {
+        self.handle
+            .connections()
+            .await
+            .unwrap()
+            .iter()
+            .any(|c| c.peer == peer)
+    }
+}
+
+pub fn client_config() -> Config {
+    Config {
+        allow_private_network: true,
+        ..Config::client(Keypair::generate_ed25519())
+    }
+}
+
+pub fn server_config(listen: &str) -> Config {
+    let mut config = Config {
+        listen: vec![listen.parse().unwrap()],
+        allow_private_network: true,
+        ..Config::server(Keypair::generate_ed25519())
+    };
+    config.services.echo = true;
+    config.services.perf = true;
+    config
+}
+
+pub fn site() -> Owner {
+    Owner::new("https://site.example")
+}
+
+pub fn request(address: &Multiaddr) -> DialRequest {
+    DialRequest {
+        peer: None,
+        addresses: vec![address.clone()],
+        owner: Some(site()),
+        scope: Scope::PRIVATE,
+        timeout: PATIENCE,
+    }
+}
+
+pub fn open_request(peer: PeerId, protocols: Vec<StreamProtocol>) -> OpenStream {
+    OpenStream {
+        peer,
+        protocols,
+        allow_relayed: true,
+        dial: None,
+        owner: None,
+        timeout: PATIENCE,
+    }
+}
+
+/// Sends these bytes, half-closes, and gives back what comes until the end.
+pub async fn exchange(stream: Stream, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let (mut read, mut write) = stream.split();
+    let send = async {
+        write.write_all(bytes).await?;
+        write.close().await
+    };
+    let mut received = Vec::new();
+    let (sent, count) = futures::join!(send, read.read_to_end(&mut received));
+    sent?;
+    count?;
+    Ok(received)
+}
+
+/// A port of loopback where nobody listens.
+pub fn closed_port() -> Multiaddr {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    Multiaddr::empty()
+        .with(Protocol::Ip4([127, 0, 0, 1].into()))
+        .with(Protocol::Tcp(port))
+}
