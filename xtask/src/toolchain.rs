@@ -23,6 +23,8 @@ const OLDEST_RUST: (u32, u32) = (1, 89);
 /// Debian's newer Rust, kept for its browsers. It has no std for wasm, but the sources to build one.
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
 const DEBIAN_CLIPPY: &str = "rust-web-clippy";
+/// Its rustc asks for a `rust-lld` that no package has.
+const DEBIAN_LINKER: &str = "/usr/lib/llvm-22/bin/wasm-ld";
 const DEBIAN_BIN: &str = "/usr/bin";
 const DEBIAN_SYSROOT: &str = "/usr/lib/rustlib";
 
@@ -53,6 +55,7 @@ impl Wasm {
                     .args(["-Z", "build-std=std,panic_abort", subcommand])
                     .env("PATH", path)
                     .env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"))
+                    .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_LINKER)
                     // build-std is unstable, and this is how a stable compiler is let use it.
                     .env("RUSTC_BOOTSTRAP", "1");
                 for unwanted in [
@@ -167,8 +170,7 @@ fn debian() -> Result<()> {
 fn debian_is_whole() -> bool {
     let bin = Path::new(DEBIAN_BIN);
     let sysroot = Path::new(DEBIAN_SYSROOT);
-    // Debian's rustc links wasm with the lld of its own LLVM.
-    bin.join("wasm-ld-22").exists()
+    Path::new(DEBIAN_LINKER).exists()
         && bin.join("cargo").is_file()
         && sysroot.join("src/rust/library/std/Cargo.toml").is_file()
         && Process::new(bin.join("rustc"))
