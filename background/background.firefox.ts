@@ -13,9 +13,10 @@ startHost(loadPlatform);
 
 browser.windows.onRemoved.addListener((window) => void promptClosed(window));
 
-browser.runtime.onMessage.addListener((message: unknown, sender) => {
+browser.runtime.onMessage.addListener((message: unknown, sender, respond) => {
   const request = message as { to?: unknown; type?: unknown } | null;
   if (request?.to !== "background" || request.type !== "host.ensure" || sender.id !== browser.runtime.id) return undefined;
-  // Whoever gets this answer talks to the page that has the node.
-  return Promise.resolve({ ok: true });
+  // Whoever gets this answer talks to the page that has the node. `true` would promise a later one.
+  respond({ ok: true });
+  return undefined;
 });

@@ -106,7 +106,7 @@ test("the host document is closed: what it had gets 4900, and a new one is there
   await chromium.prompt();
   const close = async () => (await chromium.worker()).evaluate(() => chrome.offscreen.closeDocument());
 
-  let start = Date.now();
+  const start = Date.now();
   await close();
   const { error } = await pending;
   assert.equal(error?.code, 4900);
@@ -117,7 +117,6 @@ test("the host document is closed: what it had gets 4900, and a new one is there
 
   // With nobody there to ask for it.
   await page.close();
-  start = Date.now();
   await close();
   await until("a new host document", () => chromium.hostTarget(), 3_000);
   const contexts = await (await chromium.worker()).evaluate(async () => {
@@ -172,8 +171,7 @@ test("the extension is reloaded: open pages hear of the new one", async (t) => {
   const { site, chromium } = await setUp(t, { server: false });
   const page = await chromium.open(site.url());
   await available(page);
-  const worker = await chromium.worker();
-  await worker.evaluate(() => void setTimeout(() => chrome.runtime.reload(), 0)).catch(() => undefined);
+  await chromium.reload();
   await page.waitForFunction(() => window.node.notifications("node.available").length === 2, { timeout: 20_000 });
   const answers = await page.evaluate(async () => {
     await window.node.request("node.hello", {}, "after");

@@ -78,6 +78,8 @@ export async function launchChromium(options = {}) {
       return target.asPage();
     },
     promptsOpen: () => browser.targets().filter((each) => each.url().includes(`${id}/prompt.html`)).length,
+    /** As an update or a developer's reload does it. `runtime.reload()` does not come back without developer mode. */
+    reload: () => browser.installExtension(extension),
     close: async () => {
       await browser.close();
       if (!options.profile) discard(profile);

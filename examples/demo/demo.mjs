@@ -1,0 +1,128 @@
+// Opens the demo page in a browser that has the extension, and in headless mode drives it:
+//
+//   node demo.mjs --browser chrome|firefox --extension <folder> (--server <multiaddr> | --server-program <file>)
+//                 [--headless --count <N>]
+//
+// Headless it prints N round trips, one `… ms` a line, and exits 0; a ping that fails ends it with the reason and 1.
+// With --server-program it starts the server itself: Firefox does no WebRTC to 127.0.0.1, so headless on Linux both then
+// run in a network namespace with an address of its own.
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { launchChromium } from "../../tests/e2e/support/chromium.mjs";
+import { launchFirefox } from "../../tests/e2e/support/firefox.mjs";
+import { enterNamespace } from "../../tests/e2e/support/namespace.mjs";
+import { answerPrompt } from "../../tests/e2e/support/prompt.mjs";
+import { startServer } from "../../tests/e2e/support/server.mjs";
+import { until } from "../../tests/e2e/support/wait.mjs";
+
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+/** Between two pings when nobody watches. */
+const HEADLESS_EVERY = 20;
+/** Allowing, dialing and the first ping; then each further one. Milliseconds. */
+const FIRST_PING = 60_000;
+const NEXT_PING = 15_000;
+
+const files = {
+  "/": ["index.html", "text/html"],
+  "/demo.css": ["demo.css", "text/css"],
+  "/demo.js": ["demo.js", "text/javascript"],
+  "/graph.js": ["graph.js", "text/javascript"],
+  "/node.js": ["node.js", "text/javascript"],
+  "/mark.svg": ["../../extension/icons/mark.svg", "image/svg+xml"],
+};
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      browser: { type: "string", default: "chrome" },
+      firefox: { type: "boolean", default: false },
+      extension: { type: "string" },
+      server: { type: "string" },
+      "server-program": { type: "string" },
+      headless: { type: "boolean", default: false },
+      count: { type: "string", default: "5" },
+    },
+  });
+  const browser = values.firefox ? "firefox" : values.browser;
+  if (!["chrome", "firefox"].includes(browser)) throw new Error(`unknown browser ${browser}: chrome or firefox`);
+  if (!values.server && !values["server-program"]) throw new Error("--server or --server-program is missing");
+  const count = Number(values.count);
+  if (!Number.isInteger(count) || count < 1) throw new Error(`--count must be a whole number from 1, not ${values.count}`);
+  return { ...values, browser, count };
+}
+
+/** Serves the page's few files on loopback. */
+async function serve() {
+  const server = http.createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://demo");
+    const found = Object.hasOwn(files, pathname) ? files[pathname] : undefined;
+    if (!found) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { "content-type": found[1], "cache-control": "no-store" });
+    fs.createReadStream(path.join(HERE, found[0])).pipe(response);
+  });
+  await new Promise((done, failed) => server.once("error", failed).listen(0, "127.0.0.1", done));
+  server.unref();
+  return `http://127.0.0.1:${server.address().port}/`;
+}
+
+/** Allows what the page asks, and prints each round trip as it comes. */
+async function drive(launched, page, count) {
+  await answerPrompt(launched, "allow");
+  for (let printed = 0; printed < count; ) {
+    const limit = printed === 0 ? FIRST_PING : NEXT_PING;
+    const { pings, error } = await until(
+      `ping ${printed + 1}`,
+      () =>
+        page.evaluate((printed) => {
+          const { pings, error } = window.demo;
+          return (pings.length > printed || error) && { pings: pings.slice(printed), error };
+        }, printed),
+      limit,
+    );
+    if (error) throw new Error(error);
+    for (const rtt of pings.slice(0, count - printed)) process.stdout.write(`${rtt.toFixed(1)} ms\n`);
+    printed += pings.length;
+  }
+}
+
+async function main() {
+  const { browser, extension, headless, count, ...given } = options();
+  const own = given["server-program"];
+  const apart = own && browser === "firefox" && headless && process.platform === "linux";
+  const host = apart ? enterNamespace() : browser === "firefox" ? "0.0.0.0" : "127.0.0.1";
+  if (own) process.env.MOORING_SERVER = path.resolve(own);
+  const server = own ? await startServer({ host }) : undefined;
+  let launched;
+  try {
+    const launch = browser === "firefox" ? launchFirefox : launchChromium;
+    launched = await launch({ headless, ...(extension && { extension: path.resolve(extension) }) });
+    const url = new URL(await serve());
+    url.searchParams.set("server", given.server ?? reachable(server, browser));
+    if (headless) url.searchParams.set("every", String(HEADLESS_EVERY));
+    const page = await launched.open(url.href);
+    if (headless) await drive(launched, page, count);
+    else await new Promise((closed) => launched.browser.once("disconnected", closed));
+  } finally {
+    await launched?.close().catch(() => undefined);
+    await server?.close();
+  }
+}
+
+/** Of the addresses that the server listens on one that this browser can reach. */
+function reachable(server, browser) {
+  const usable = server.addresses.filter((each) => each.includes("/webrtc-direct/certhash/"));
+  return usable.find((each) => browser !== "firefox" || !each.startsWith("/ip4/127.")) ?? server.address;
+}
+
+main().catch((error) => {
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  process.stderr.write(`demo: ${error.message}${cause}\n`);
+  process.exitCode = 1;
+});
