@@ -18,7 +18,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use crate::{
     Error,
-    limits::{COMMANDS, PING_TIMEOUT, QUERY_TIMEOUT},
+    limits::{COMMANDS, PING_ATTEMPTS, PING_TIMEOUT, QUERY_TIMEOUT},
     ping,
     streams::IncomingStreams,
     types::{
@@ -118,22 +118,32 @@ impl Handle {
     /// `NotConnected`, `Timeout`, `StreamReset`, `ProtocolNotSupported`.
     pub async fn ping(&self, peer: PeerId) -> Result<Duration, Error> {
         within(PING_TIMEOUT, async {
-            let opened = self
-                .open_stream(OpenStream {
-                    peer,
-                    protocols: vec![ping::PROTOCOL],
-                    allow_relayed: true,
-                    dial: None,
-                    owner: None,
-                    timeout: PING_TIMEOUT,
-                })
-                .await?;
-            let rtt = ping::round_trip(opened.stream).await?;
-            // Only for the display: a full channel may lose it.
-            let _ = self.commands.try_send(Command::Measured(peer, rtt));
-            Ok(rtt)
+            for _ in 1..PING_ATTEMPTS {
+                match self.ping_once(peer).await {
+                    Err(Error::StreamReset) => {}
+                    result => return result,
+                }
+            }
+            self.ping_once(peer).await
         })
         .await
+    }
+
+    async fn ping_once(&self, peer: PeerId) -> Result<Duration, Error> {
+        let opened = self
+            .open_stream(OpenStream {
+                peer,
+                protocols: vec![ping::PROTOCOL],
+                allow_relayed: true,
+                dial: None,
+                owner: None,
+                timeout: PING_TIMEOUT,
+            })
+            .await?;
+        let rtt = ping::round_trip(opened.stream).await?;
+        // Only for the display: a full channel may lose it.
+        let _ = self.commands.try_send(Command::Measured(peer, rtt));
+        Ok(rtt)
     }
 
     /// Everybody the node knows something of.

@@ -148,6 +148,9 @@ pub(crate) const CONNECTION_MARGIN: u32 = 32;
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// No answer within this is a failed ping.
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Attempts at a requested ping. Common listeners answer on one ping stream a connection and reset
+/// it for a newer one, which the periodic ping may open at the same moment.
+pub(crate) const PING_ATTEMPTS: u32 = 3;
 /// Failed pings in a row after which a connection counts as dead.
 pub(crate) const PING_FAILURES: u32 = 3;
 
@@ -205,8 +208,8 @@ pub(crate) const DIAL_CAUSES: usize = 16;
 /// Characters of one reason.
 pub(crate) const CAUSE_CHARS: usize = 160;
 
-/// A connection that nobody wants and no stream uses closes after this: long enough for the
-/// streams of the protocols that follow each other right after a handshake.
+/// A connection that nobody wants closes when no stream has used it for so long: a page that
+/// closes one stream and opens the next keeps its connection.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Connections that the node's own upkeep opened (the DHT) may be of use again for so long.
 pub(crate) const UPKEEP_KEEP: Duration = Duration::from_secs(60);

@@ -96,7 +96,7 @@ impl EventLoop {
             if !self.interests.is_wanted(peer) {
                 self.on_relay_released(*peer);
             }
-            self.update_keep(peer);
+            self.update_wanted(peer);
         }
     }
 

@@ -5,13 +5,13 @@ use std::{
     time::Duration,
 };
 
-use libp2p::{Multiaddr, PeerId, core::ConnectedPoint, swarm::ConnectionId};
-use web_time::{SystemTime, UNIX_EPOCH};
+use libp2p::{Multiaddr, PeerId, core::ConnectedPoint, multiaddr::Protocol, swarm::ConnectionId};
+use web_time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::EventLoop;
 use crate::{
     Role,
-    streams::Keep,
+    limits::{HOUSEKEEPING, IDLE_TIMEOUT},
     types::{Connection, Direction, Path, TransportKind},
 };
 
@@ -19,9 +19,13 @@ use crate::{
 pub(super) struct Entry {
     /// Without owners: these are the peer's.
     connection: Connection,
+    /// The relay that it runs through.
+    relay: Option<PeerId>,
     /// Counts up, so that the newest is known within one millisecond.
     serial: u64,
     pub(super) ping_failures: u32,
+    /// When it closes unless a stream uses it; never while it is wanted.
+    closes: Option<Instant>,
 }
 
 /// The open connections, by id and by peer.
@@ -67,8 +71,10 @@ impl Connections {
             id,
             Entry {
                 connection,
+                relay: relay_of(endpoint),
                 serial: self.serial,
                 ping_failures: 0,
+                closes: None,
             },
         );
         self.by_peer.entry(peer).or_default().insert(id);
@@ -154,6 +160,24 @@ impl Connections {
             .map(|(id, entry)| (*id, entry.connection.peer))
     }
 
+    /// It closes after this time, unless a stream uses it by then; `None`: it stays.
+    pub(super) fn close_after(&mut self, id: &ConnectionId, time: Option<Duration>) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.closes = time.and_then(|time| Instant::now().checked_add(time));
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.entries.values().filter_map(|entry| entry.closes).min()
+    }
+
+    /// Does a circuit run through this peer?
+    fn relays_circuit(&self, peer: &PeerId) -> bool {
+        self.entries
+            .values()
+            .any(|entry| entry.relay == Some(*peer))
+    }
+
     pub(super) fn measured(&mut self, id: &ConnectionId, rtt: Duration) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.connection.rtt = Some(rtt);
@@ -172,8 +196,8 @@ impl EventLoop {
         })
     }
 
-    /// Tells a peer's connections whether they should stay open without streams.
-    pub(super) fn update_keep(&mut self, peer: &PeerId) {
+    /// Lets a peer's connections close, or not, after who wants them has changed.
+    pub(super) fn update_wanted(&mut self, peer: &PeerId) {
         let wanted = self.interests.is_wanted(peer);
         for id in self.connections.of_peer(peer) {
             let inbound = self
@@ -182,12 +206,43 @@ impl EventLoop {
                 .get(&id)
                 .is_some_and(|entry| entry.connection.direction == Direction::Inbound);
             // A remote that connected to us wants its connection itself.
-            let keep = if wanted || inbound {
-                Keep::Wanted
-            } else {
-                Keep::Unwanted
-            };
-            self.swarm.behaviour_mut().streams.keep(id, keep);
+            let time = (!wanted && !inbound).then_some(IDLE_TIMEOUT);
+            self.connections.close_after(&id, time);
+        }
+    }
+
+    /// The last stream with a peer has ended.
+    pub(super) fn on_idle(&mut self, peer: &PeerId) {
+        for id in self.connections.of_peer(peer) {
+            if self
+                .connections
+                .entries
+                .get(&id)
+                .is_some_and(|entry| entry.closes.is_some())
+            {
+                self.connections.close_after(&id, Some(IDLE_TIMEOUT));
+            }
+        }
+    }
+
+    /// Closes what nobody wants and nothing uses.
+    pub(super) fn tick_connections(&mut self, now: Instant) {
+        let due: Vec<(ConnectionId, PeerId)> = self
+            .connections
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.closes.is_some_and(|at| at <= now))
+            .map(|(id, entry)| (*id, entry.connection.peer))
+            .collect();
+        for (id, peer) in due {
+            let used = self.swarm.behaviour().streams.open_with(&peer) > 0
+                || self.relays.is_reserved(&peer)
+                || self.connections.relays_circuit(&peer);
+            self.connections
+                .close_after(&id, used.then_some(HOUSEKEEPING));
+            if !used {
+                self.swarm.close_connection(id);
+            }
         }
     }
 
@@ -230,6 +285,23 @@ impl EventLoop {
             u8::from(has_streams)
         }
     }
+}
+
+/// The relay of a circuit: the last peer that its address names before `/p2p-circuit`.
+fn relay_of(endpoint: &ConnectedPoint) -> Option<PeerId> {
+    let address = match endpoint {
+        ConnectedPoint::Dialer { address, .. } => address,
+        ConnectedPoint::Listener { local_addr, .. } => local_addr,
+    };
+    let mut last = None;
+    for protocol in address {
+        match protocol {
+            Protocol::P2p(peer) => last = Some(peer),
+            Protocol::P2pCircuit => return last,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn now_ms() -> u64 {

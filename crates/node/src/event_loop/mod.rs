@@ -27,7 +27,7 @@ use crate::{
     behaviour::{Behaviour, BehaviourEvent},
     handle::{Command, Facts, Reply},
     interests::Interests,
-    limits::{DIAL_CONCURRENCY, HOUSEKEEPING, IDLE_TIMEOUT, NEGOTIATING_STREAMS, SHUTDOWN_GRACE},
+    limits::{DIAL_CONCURRENCY, HOUSEKEEPING, NEGOTIATING_STREAMS, SHUTDOWN_GRACE},
     peer_store::PeerStore,
     services::{echo, perf},
     transport,
@@ -77,7 +77,6 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         behaviour,
         local_peer_id,
         transport::swarm_config()
-            .with_idle_connection_timeout(IDLE_TIMEOUT)
             .with_dial_concurrency_factor(DIAL_CONCURRENCY)
             .with_max_negotiating_inbound_streams(NEGOTIATING_STREAMS),
     );
@@ -178,6 +177,7 @@ impl EventLoop {
     fn tick(&mut self) {
         let now = Instant::now();
         self.dials.expire(now);
+        self.tick_connections(now);
         self.tick_relays(now);
         self.tick_bootstrap(now);
         self.peers.trim(|peer| self.connections.is_connected(peer));
@@ -188,6 +188,7 @@ impl EventLoop {
         let housekeeping = now.checked_add(HOUSEKEEPING).unwrap_or(now);
         [
             self.dials.next_deadline(),
+            self.connections.next_deadline(),
             self.relays.next_deadline(),
             self.bootstrap.next_deadline(),
         ]

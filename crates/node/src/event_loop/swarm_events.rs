@@ -15,8 +15,8 @@ use super::{
 use crate::{
     address_policy::judge,
     behaviour::BehaviourEvent,
-    limits::{EXTERNAL_ADDRESSES, KAD_ADDRESSES, PING_FAILURES, UPKEEP_KEEP},
-    streams::Keep,
+    limits::{EXTERNAL_ADDRESSES, IDLE_TIMEOUT, KAD_ADDRESSES, PING_FAILURES, UPKEEP_KEEP},
+    streams::Idle,
     types::{Event, ListenerEvent, Path},
 };
 
@@ -110,22 +110,18 @@ impl EventLoop {
         }
         if endpoint.is_dialer() {
             self.peers.reached(peer, endpoint.get_remote_address());
-            let keep = if !waiters.is_empty() {
-                Some(Keep::Wanted)
-            } else if settled.requested && had_same_path {
-                // Another attempt was quicker.
-                Some(Keep::Unwanted)
-            } else if self.interests.is_wanted(&peer) {
-                Some(Keep::Wanted)
-            } else if settled.requested {
-                // Whoever asked has given up meanwhile.
-                Some(Keep::Unwanted)
+            // A request's connection that nobody waits for any more was too late, or another
+            // attempt was quicker; what the DHT opened may be of use to it again.
+            let surplus = settled.requested && waiters.is_empty();
+            let wanted = !waiters.is_empty() || self.interests.is_wanted(&peer);
+            let closes = if surplus && (had_same_path || !wanted) {
+                Some(IDLE_TIMEOUT)
+            } else if wanted {
+                None
             } else {
-                Some(Keep::For(UPKEEP_KEEP))
+                Some(UPKEEP_KEEP)
             };
-            if let Some(keep) = keep {
-                self.swarm.behaviour_mut().streams.keep(id, keep);
-            }
+            self.connections.close_after(&id, closes);
         }
         if first {
             self.events.emit(&Event::PeerConnected { peer });
@@ -172,6 +168,7 @@ impl EventLoop {
 
     fn on_behaviour_event(&mut self, event: BehaviourEvent) {
         match event {
+            BehaviourEvent::Streams(Idle(peer)) => self.on_idle(&peer),
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
                 self.on_identified(peer_id, &info);
             }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    convert::Infallible,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -20,7 +19,7 @@ use libp2p::{
 
 use super::{
     IncomingStreams,
-    handler::{Command, Handler, Keep, Open},
+    handler::{Command, Handler, Open},
     registry::Registry,
 };
 use crate::{
@@ -30,14 +29,16 @@ use crate::{
     types::{Direction, OpenedStream},
 };
 
+/// The last stream with a peer has ended.
+#[derive(Debug)]
+pub(crate) struct Idle(pub(crate) PeerId);
+
 /// The streams of one node.
 pub(crate) struct Behaviour {
     registry: Arc<Registry>,
     max_pending: usize,
     connections: HashMap<ConnectionId, PeerId>,
     opens: VecDeque<(PeerId, ConnectionId, Open)>,
-    // One entry a connection at most: only the last word counts.
-    keeps: HashMap<ConnectionId, Keep>,
     refreshes: HashSet<ConnectionId>,
     generation: u64,
 }
@@ -49,7 +50,6 @@ impl Behaviour {
             max_pending: limits.pending_streams_per_connection,
             connections: HashMap::new(),
             opens: VecDeque::new(),
-            keeps: HashMap::new(),
             refreshes: HashSet::new(),
             generation: 0,
         }
@@ -95,13 +95,6 @@ impl Behaviour {
         self.registry.accept(vec![protocol], true)
     }
 
-    /// Says whether a connection should stay open without streams.
-    pub(crate) fn keep(&mut self, connection: ConnectionId, keep: Keep) {
-        if self.connections.contains_key(&connection) {
-            self.keeps.insert(connection, keep);
-        }
-    }
-
     /// How many streams are open with a peer.
     pub(crate) fn open_with(&self, peer: &PeerId) -> usize {
         self.registry.open_with(peer)
@@ -126,7 +119,7 @@ fn is_relayed(address: &Multiaddr) -> bool {
 
 impl NetworkBehaviour for Behaviour {
     type ConnectionHandler = Handler;
-    type ToSwarm = Infallible;
+    type ToSwarm = Idle;
 
     fn handle_established_inbound_connection(
         &mut self,
@@ -158,7 +151,6 @@ impl NetworkBehaviour for Behaviour {
             FromSwarm::ConnectionClosed(closed) => {
                 let id = closed.connection_id;
                 self.connections.remove(&id);
-                self.keeps.remove(&id);
                 self.refreshes.remove(&id);
                 // Dropped requests answer for themselves.
                 self.opens.retain(|(_, connection, _)| *connection != id);
@@ -176,7 +168,7 @@ impl NetworkBehaviour for Behaviour {
         match event {}
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Infallible, THandlerInEvent<Self>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Idle, THandlerInEvent<Self>>> {
         self.registry.changed.register(cx.waker());
         let generation = self.registry.generation();
         if generation != self.generation {
@@ -191,14 +183,11 @@ impl NetworkBehaviour for Behaviour {
                 event,
             })
         };
+        if let Some(peer) = self.registry.take_idle() {
+            return Poll::Ready(ToSwarm::GenerateEvent(Idle(peer)));
+        }
         if let Some((peer, connection, open)) = self.opens.pop_front() {
             return notify(peer, connection, Command::Open(open));
-        }
-        if let Some(connection) = self.keeps.keys().next().copied()
-            && let Some(keep) = self.keeps.remove(&connection)
-            && let Some(peer) = self.connections.get(&connection)
-        {
-            return notify(*peer, connection, Command::Keep(keep));
         }
         if let Some(connection) = self.refreshes.iter().next().copied()
             && self.refreshes.remove(&connection)

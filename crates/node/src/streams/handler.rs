@@ -1,4 +1,4 @@
-//! Opens and accepts streams on one connection, and keeps it open while it is wanted.
+//! Opens and accepts streams on one connection.
 
 use std::{
     collections::VecDeque,
@@ -8,8 +8,6 @@ use std::{
     time::Duration,
 };
 
-use futures::FutureExt;
-use futures_timer::Delay;
 use libp2p::{
     PeerId, StreamProtocol,
     swarm::{
@@ -27,22 +25,10 @@ use super::{
 };
 use crate::{Error, handle::Reply, limits::RETRY_AFTER, types::OpenedStream};
 
-/// Should this connection stay open although no stream uses it?
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// Somebody wants it.
-    Wanted,
-    /// Nobody does, but it may be of use again for so long.
-    For(Duration),
-    /// No.
-    Unwanted,
-}
-
 /// What the behaviour tells a handler.
 #[derive(Debug)]
 pub(crate) enum Command {
     Open(Open),
-    Keep(Keep),
     /// The accepted protocols have changed; being polled is enough to tell the remote.
     Refresh,
 }
@@ -82,8 +68,6 @@ pub(crate) struct Handler {
     peer: PeerId,
     relayed: bool,
     registry: Arc<Registry>,
-    keep: Keep,
-    expiry: Option<Delay>,
     queue: VecDeque<Open>,
     /// Requests queued or being negotiated.
     pending: usize,
@@ -101,8 +85,6 @@ impl Handler {
             peer,
             relayed,
             registry,
-            keep: Keep::Wanted,
-            expiry: None,
             queue: VecDeque::new(),
             pending: 0,
             max_pending,
@@ -123,8 +105,9 @@ impl ConnectionHandler for Handler {
     }
 
     fn connection_keep_alive(&self) -> bool {
-        // Open streams keep a connection alive by themselves, in the swarm.
-        self.keep != Keep::Unwanted || self.pending > 0
+        // The event loop closes what nobody wants. Left to the swarm, a connection would close
+        // under its owner, or stay for the streams that gossipsub and kad never close.
+        true
     }
 
     fn on_behaviour_event(&mut self, command: Command) {
@@ -139,20 +122,13 @@ impl ConnectionHandler for Handler {
                 self.pending = self.pending.saturating_add(1);
                 self.queue.push_back(open);
             }
-            Command::Keep(keep) => {
-                self.keep = keep;
-                self.expiry = match keep {
-                    Keep::For(time) => Some(Delay::new(time)),
-                    Keep::Wanted | Keep::Unwanted => None,
-                };
-            }
             Command::Refresh => {}
         }
     }
 
     fn poll(
         &mut self,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<ConnectionHandlerEvent<Protocols, Open, Infallible>> {
         while let Some(open) = self.queue.pop_front() {
             if open.is_cancelled() {
@@ -163,12 +139,6 @@ impl ConnectionHandler for Handler {
                 .with_timeout(open.timeout)
                 .map_info(|()| open);
             return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
-        }
-        if let Some(expiry) = &mut self.expiry
-            && expiry.poll_unpin(cx).is_ready()
-        {
-            self.expiry = None;
-            self.keep = Keep::Unwanted;
         }
         Poll::Pending
     }

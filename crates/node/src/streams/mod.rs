@@ -12,9 +12,8 @@ use std::{
     task::{Context, Poll},
 };
 
-pub(crate) use behaviour::Behaviour;
+pub(crate) use behaviour::{Behaviour, Idle};
 use futures::{AsyncRead, AsyncWrite, channel::mpsc};
-pub(crate) use handler::Keep;
 use registry::{AcceptorGuard, Permit};
 
 use crate::types::IncomingStream;

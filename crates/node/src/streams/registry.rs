@@ -2,7 +2,7 @@
 //! handlers of all connections, and the guards inside streams.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,7 +21,7 @@ pub(crate) struct Registry {
     limits: Limits,
     kad_protocol: String,
     state: Mutex<State>,
-    /// Wakes the behaviour when the accepted protocols change.
+    /// Wakes the behaviour when the accepted protocols change, or a peer has no stream left.
     pub(super) changed: AtomicWaker,
 }
 
@@ -33,6 +33,8 @@ struct State {
     generation: u64,
     open: usize,
     per_peer: HashMap<PeerId, Counts>,
+    /// Peers whose last stream has ended since the behaviour looked; at most one entry a peer.
+    idle: HashSet<PeerId>,
 }
 
 #[derive(Debug, Default)]
@@ -176,8 +178,19 @@ impl Registry {
             *count = count.saturating_sub(1);
             if counts.inbound == 0 && counts.outbound == 0 {
                 state.per_peer.remove(&peer);
+                state.idle.insert(peer);
+                drop(state);
+                self.changed.wake();
             }
         }
+    }
+
+    /// A peer whose last stream has ended.
+    pub(super) fn take_idle(&self) -> Option<PeerId> {
+        let mut state = self.lock();
+        let peer = state.idle.iter().next().copied()?;
+        state.idle.remove(&peer);
+        Some(peer)
     }
 
     /// How many streams are open with a peer, in both directions.
