@@ -158,14 +158,6 @@ impl Process {
         self.collect(Show::OnStdout)
     }
 
-    /// Starts it and leaves it running; its stdout is the caller's to read.
-    pub fn start(mut self) -> Result<Running> {
-        self.command.stdout(Stdio::piped()).stderr(Stdio::inherit());
-        Ok(Running {
-            child: self.spawn()?,
-        })
-    }
-
     fn collect(mut self, show: Show) -> Result<Finished> {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.spawn()?;
@@ -269,29 +261,6 @@ impl Process {
             text.push_str(hint);
         }
         anyhow!(text)
-    }
-}
-
-/// A command that was started and left running. It ends with this value.
-pub struct Running {
-    child: Child,
-}
-
-impl Running {
-    /// Its output, line by line; closes when it does.
-    pub fn lines(&mut self) -> Receiver<String> {
-        read_lines(&mut self.child)
-    }
-
-    /// None while it runs.
-    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.child.try_wait()?)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        tree::end(&mut self.child);
     }
 }
 
