@@ -74,7 +74,7 @@ impl Gate {
     }
 
     /// May this address be dialed now?
-    fn check(&self, address: &Multiaddr) -> Result<(), Denied> {
+    pub(super) fn check(&self, address: &Multiaddr) -> Result<(), Denied> {
         let state = self.lock();
         if state.paused {
             return Err(Denied::Paused);

@@ -8,6 +8,8 @@ mod gate;
 mod ip;
 mod name;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use gate::{Approval, Gate, GatedTransport};
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
