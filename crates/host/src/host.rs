@@ -1,0 +1,248 @@
+//! The host as a whole: what all ports share, and how a port becomes a session, a popup or a prompt.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use futures::{channel::oneshot, lock::Mutex};
+use mooring_api::{port::names, results::Hello};
+
+use crate::{
+    Error, Outlet, Platform, Sender, Value,
+    grants::{
+        Grants,
+        store::{self, Records},
+    },
+    limits::MAX_EXTENSION_PORTS,
+    popup::{self, PopupPort, Popups},
+    prompt::{PromptPort, Prompts},
+    session::{self, Session, Sessions},
+    signal::Signal,
+    streams::Handlers,
+    supervisor::Supervisor,
+};
+
+/// The node host.
+#[derive(Clone)]
+pub struct Host {
+    core: Rc<Core>,
+}
+
+/// What all ports share.
+pub(crate) struct Core {
+    pub(crate) platform: Rc<dyn Platform>,
+    pub(crate) grants: RefCell<Grants>,
+    /// What is wrong with the stored grants, in words for the user.
+    pub(crate) trouble: Cell<Option<&'static str>>,
+    /// The version of the grants that is stored.
+    saved: Mutex<u64>,
+    pub(crate) sessions: Sessions,
+    pub(crate) prompts: Prompts,
+    pub(crate) popups: Popups,
+    pub(crate) handlers: Handlers,
+    pub(crate) node: Supervisor,
+    /// Anything that the popup or the badge shows.
+    pub(crate) changed: Signal,
+    /// Grants, for whoever waits for one to end.
+    pub(crate) grants_changed: Signal,
+    extension_ports: Cell<usize>,
+}
+
+impl Host {
+    /// Reads the grants and begins to start the node, which goes on afterwards.
+    pub async fn start(platform: Rc<dyn Platform>) -> Host {
+        let loaded = store::load(&*platform).await;
+        let version = loaded.grants.version();
+        let core = Rc::new(Core {
+            grants: RefCell::new(loaded.grants),
+            trouble: Cell::new(loaded.trouble),
+            saved: Mutex::new(version),
+            sessions: Sessions::default(),
+            prompts: Prompts::default(),
+            popups: Popups::default(),
+            handlers: Handlers::default(),
+            node: Supervisor::default(),
+            changed: Signal::default(),
+            grants_changed: Signal::default(),
+            extension_ports: Cell::new(0),
+            platform,
+        });
+        core.spawn(crate::supervisor::run(core.clone()));
+        core.spawn(popup::observe(core.clone()));
+        core.spawn(session::permissions::expire(core.clone()));
+        Host { core }
+    }
+
+    /// Takes a port. The first message to it has been posted when this returns.
+    pub fn connect(&self, sender: &Sender, outlet: Rc<dyn Outlet>) -> PortEnd {
+        let core = &self.core;
+        let kind = match (sender.name.as_str(), sender.extension) {
+            (names::PAGE, false) => match session::connect(core, sender, outlet) {
+                Some(session) => Kind::Page(session),
+                None => Kind::Silent,
+            },
+            (names::POPUP, true) if page_is(core, sender, "popup.html") => {
+                match self.extension_port() {
+                    Some(slot) => Kind::Popup(PopupPort::open(core, outlet), slot),
+                    None => refuse(&*outlet),
+                }
+            }
+            (names::PROMPT, true) if page_is(core, sender, "prompt.html") => {
+                match self.extension_port() {
+                    Some(slot) => Kind::Prompt(PromptPort::open(core, outlet), slot),
+                    None => refuse(&*outlet),
+                }
+            }
+            _ => refuse(&*outlet),
+        };
+        PortEnd {
+            core: core.clone(),
+            kind,
+            open: Cell::new(true),
+        }
+    }
+
+    /// Ends the node and all sessions.
+    pub async fn shutdown(&self) {
+        self.core.sessions.close_all(&self.core);
+        crate::supervisor::shutdown(&self.core).await;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    fn extension_port(&self) -> Option<ExtensionSlot> {
+        let taken = self.core.extension_ports.get();
+        (taken < MAX_EXTENSION_PORTS).then(|| {
+            self.core.extension_ports.set(taken.saturating_add(1));
+            ExtensionSlot(self.core.clone())
+        })
+    }
+}
+
+fn refuse(outlet: &dyn Outlet) -> Kind {
+    outlet.close();
+    Kind::Silent
+}
+
+/// Whether the browser says that the port is from that page of ours.
+fn page_is(core: &Core, sender: &Sender, page: &str) -> bool {
+    let Some(path) = sender
+        .url
+        .as_deref()
+        .and_then(|url| url.strip_prefix(core.platform.about().extension_origin.as_str()))
+        .and_then(|path| path.strip_prefix('/'))
+    else {
+        return false;
+    };
+    path.split(['?', '#']).next() == Some(page)
+}
+
+struct ExtensionSlot(Rc<Core>);
+
+impl Drop for ExtensionSlot {
+    fn drop(&mut self) {
+        let ports = &self.0.extension_ports;
+        ports.set(ports.get().saturating_sub(1));
+    }
+}
+
+enum Kind {
+    /// Not served: whatever comes is dropped.
+    Silent,
+    Page(Rc<Session>),
+    Popup(Rc<PopupPort>, #[allow(dead_code)] ExtensionSlot),
+    Prompt(Rc<PromptPort>, #[allow(dead_code)] ExtensionSlot),
+}
+
+/// The host's end of a port. Dropping it is the same as [`closed`](PortEnd::closed).
+pub struct PortEnd {
+    core: Rc<Core>,
+    kind: Kind,
+    open: Cell<bool>,
+}
+
+impl PortEnd {
+    /// A message came. Anything may come.
+    pub fn receive(&self, message: Value) {
+        if !self.open.get() {
+            return;
+        }
+        match &self.kind {
+            Kind::Silent => {}
+            Kind::Page(session) => session::receive(&self.core, session, message),
+            Kind::Popup(popup, _) => popup.receive(&self.core, message),
+            Kind::Prompt(prompt, _) => prompt.receive(&self.core, message),
+        }
+    }
+
+    /// The other end is gone.
+    pub fn closed(&self) {
+        if !self.open.replace(false) {
+            return;
+        }
+        match &self.kind {
+            Kind::Silent => {}
+            Kind::Page(session) => session::close(&self.core, session),
+            Kind::Popup(popup, _) => popup.closed(&self.core),
+            Kind::Prompt(prompt, _) => prompt.closed(&self.core),
+        }
+    }
+}
+
+impl Drop for PortEnd {
+    fn drop(&mut self) {
+        self.closed();
+    }
+}
+
+impl Core {
+    /// Runs a task beside this one.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.platform.spawn(Box::pin(task));
+    }
+
+    /// Who we are, to a page.
+    pub(crate) fn hello(&self) -> Hello {
+        let about = self.platform.about();
+        Hello {
+            version: mooring_api::VERSION,
+            product: about.product.clone(),
+            product_version: about.version.clone(),
+        }
+    }
+
+    /// Tells whom it concerns that grants are not what they were.
+    pub(crate) fn note_grants(&self) {
+        self.grants_changed.notify();
+        self.changed.notify();
+    }
+
+    /// Stores the grants as they are now. Calls that come while one writes are served by one more write.
+    pub(crate) async fn save_grants(&self) -> Result<(), Error> {
+        let mut saved = self.saved.lock().await;
+        let (version, records) = {
+            let grants = self.grants.borrow();
+            (grants.version(), Records::of(&grants)?)
+        };
+        if *saved != version {
+            store::save(&*self.platform, &records).await?;
+            *saved = version;
+        }
+        Ok(())
+    }
+
+    /// As [`save_grants`](Core::save_grants), to its end even if whoever asked goes away meanwhile.
+    pub(crate) async fn save_grants_for_good(self: &Rc<Self>) -> Result<(), Error> {
+        let (done, result) = oneshot::channel();
+        let core = self.clone();
+        self.spawn(async move {
+            // A request that ended does not wait any more.
+            let _ = done.send(core.save_grants().await);
+        });
+        result.await.unwrap_or(Err(Error::StorageTimeout))
+    }
+}

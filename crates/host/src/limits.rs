@@ -1,0 +1,138 @@
+//! Every bound of the host, with its reason. What the contract itself names is in [`mooring_api::limits`]; what the
+//! swarm bounds is in [`mooring_node::Limits`].
+
+use std::{collections::BTreeMap, time::Duration};
+
+/// Deepest nesting that is converted at all. Above the contract's 32, which the content script enforces on the whole
+/// envelope, so that the two never disagree; far below what recursion can bear.
+pub const MAX_DEPTH: usize = 40;
+/// Most text and bytes in one message, counted before they are copied into wasm's memory, which never shrinks. Above
+/// the contract's 1 MiB, which the content script enforces by its own measure.
+pub const MAX_MESSAGE_WEIGHT: usize = 2 * 1024 * 1024;
+/// Most values in one message: each costs some 32 bytes here whatever it weighs in the page.
+pub const MAX_MESSAGE_VALUES: usize = 65_536;
+
+/// Documents of one origin that are served at once; the rest meet silence. More tabs of one site than anybody opens.
+pub const MAX_SESSIONS_PER_ORIGIN: usize = 256;
+/// Documents served at once.
+pub const MAX_SESSIONS: usize = 2048;
+/// Origins whose quotas are remembered: those with documents, and those that left and might come back to a pause.
+pub const MAX_ORIGINS: usize = 4096;
+/// Popup and prompt pages connected at once. One popup is open at a time, and [`MAX_OPEN_PROMPTS`] prompts; the rest
+/// leaves room for those on their way out.
+pub const MAX_EXTENSION_PORTS: usize = 64;
+
+/// Requests of one origin in flight. The contract promises 64.
+pub const MAX_IN_FLIGHT_PER_ORIGIN: u32 = 128;
+/// `node.hello`, `node.status` and `permissions.query` a second and at once. The contract promises 2,000.
+pub const QUICK_PER_SECOND: u32 = 4000;
+/// Other requests a second and at once. The contract promises 200 publishes, and 1,000 streams may be wanted at once.
+pub const REQUESTS_PER_SECOND: u32 = 1000;
+/// Dials at once: as many as requests may be in flight by the contract.
+pub const DIAL_BURST: u32 = 64;
+/// Dials a second after that: a page that dials more is scanning.
+pub const DIALS_PER_SECOND: u32 = 8;
+/// Events a second to one document; a remote that makes connections come and go must not drown a page.
+pub const EVENTS_PER_SECOND: u32 = 500;
+
+/// How long a request waits for a node that is starting before it gets 4900: the contract's 2 s.
+pub const NODE_WAIT: Duration = Duration::from_secs(2);
+
+/// Open streams of one origin, both directions. The contract promises 1,000.
+pub const MAX_STREAMS_PER_ORIGIN: u32 = 2000;
+/// Protocols that one origin handles at once.
+pub const MAX_HANDLED_PER_ORIGIN: usize = 128;
+/// Bytes taken from a stream at once on the way to a page: larger messages were no faster through a runtime Port, and
+/// each stream that is being read holds one such buffer for a moment.
+pub const READ_CHUNK: usize = 64 * 1024;
+/// Bytes read before the page granted credit for them, so that an end of the stream right after the last credited
+/// byte is noticed.
+pub const READ_AHEAD: usize = 1024;
+/// Steps that one stream takes before the others have their turn.
+pub const PUMP_STEPS: usize = 16;
+/// Credit towards a page for each of its first streams.
+pub const CREDIT_FEW: u64 = 1024 * 1024;
+/// Up to how many streams of an origin get [`CREDIT_FEW`]: 32 MiB in all.
+pub const FEW_STREAMS: u32 = 32;
+/// Credit for each stream after those.
+pub const CREDIT_SOME: u64 = 256 * 1024;
+/// Up to how many streams get [`CREDIT_SOME`]: 64 MiB in all.
+pub const SOME_STREAMS: u32 = 256;
+/// Credit for each stream after those: 125 MiB for the whole origin at its cap.
+pub const CREDIT_MANY: u64 = 64 * 1024;
+
+/// Values (protocols, topics, switches) in one prompt: nobody reads more.
+pub const MAX_PROMPT_VALUES: usize = 256;
+/// Values that one origin can hold or be denied.
+pub const MAX_VALUES_PER_ORIGIN: usize = 1024;
+/// Origins in the store of grants. Each one took a click.
+pub const MAX_GRANT_ORIGINS: usize = 4096;
+/// Prompt windows open at once, of all origins.
+pub const MAX_OPEN_PROMPTS: usize = 8;
+/// Prompt windows of one origin at once, before [`PROMPT_REFILL`] counts: a page that asks and takes it back
+/// in a loop must not make windows flicker.
+pub const PROMPT_BURST: u32 = 10;
+/// Time after which an origin may open one prompt more.
+pub const PROMPT_REFILL: Duration = Duration::from_secs(3);
+/// Refusals within [`REFUSAL_WINDOW`] that make an origin pause: the contract's three.
+pub const REFUSALS: usize = 3;
+/// The contract's 30 s.
+pub const REFUSAL_WINDOW: Duration = Duration::from_secs(30);
+/// How long an origin pauses after that.
+pub const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
+/// How long a prompt window may take to come up and ask what to show, before it counts as closed.
+pub const PROMPT_LOAD: Duration = Duration::from_secs(20);
+/// How long `hour` is.
+pub const HOUR: Duration = Duration::from_secs(60 * 60);
+/// How far the clock may run backwards before a grant with an end counts as ended.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+/// Time limit of one access to the extension's storage: it goes through the service worker, which may have to start.
+pub const STORAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest stored record that is read, in bytes. Storage as a whole holds 10 MiB in Chrome.
+pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
+/// Damaged records that are kept aside for each store.
+pub const MAX_ASIDE: u64 = 3;
+
+/// First wait before a node that ended is started again; doubles up to [`RESTART_MAX`].
+pub const RESTART_MIN: Duration = Duration::from_millis(500);
+/// Longest wait between two starts.
+pub const RESTART_MAX: Duration = Duration::from_secs(60);
+/// A node that ran this long starts with [`RESTART_MIN`] again.
+pub const RESTART_FORGET: Duration = Duration::from_secs(300);
+
+/// Least time between two snapshots for the popup.
+pub const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
+/// Snapshots are also made this often while a popup is open: round-trip times change without an event.
+pub const SNAPSHOT_POLL: Duration = Duration::from_secs(2);
+/// Time limit of one command of the popup.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+/// Commands of one popup in flight.
+pub const MAX_POPUP_COMMANDS: u32 = 32;
+
+/// The quotas behind 5005 as `node.status` names them.
+pub fn reported() -> BTreeMap<String, u32> {
+    [
+        ("requestsInFlight", MAX_IN_FLIGHT_PER_ORIGIN),
+        ("requestsPerSecond", REQUESTS_PER_SECOND),
+        ("quickRequestsPerSecond", QUICK_PER_SECOND),
+        ("dialsAtOnce", DIAL_BURST),
+        ("dialsPerSecond", DIALS_PER_SECOND),
+        ("streams", MAX_STREAMS_PER_ORIGIN),
+        (
+            "handledProtocols",
+            u32::try_from(MAX_HANDLED_PER_ORIGIN).unwrap_or(u32::MAX),
+        ),
+        (
+            "heldPermissions",
+            u32::try_from(MAX_VALUES_PER_ORIGIN).unwrap_or(u32::MAX),
+        ),
+        (
+            "promptsOpen",
+            u32::try_from(MAX_OPEN_PROMPTS).unwrap_or(u32::MAX),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, limit)| (name.to_owned(), limit))
+    .collect()
+}

@@ -1,0 +1,333 @@
+//! A page's port: one session a document.
+
+pub(crate) mod dispatch;
+mod envelope;
+pub(crate) mod events;
+mod gate;
+pub(crate) mod permissions;
+mod plan;
+mod work;
+
+pub(crate) use work::page_connection;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+    time::Duration,
+};
+
+use futures::channel::oneshot;
+use mooring_api::{Descriptor, event::EventName, jsonrpc::Call, port::FromHost, results::Hello};
+
+use crate::{
+    Outlet, Sender, Value,
+    host::Core,
+    limits::{
+        DIAL_BURST, DIALS_PER_SECOND, EVENTS_PER_SECOND, MAX_ORIGINS, MAX_SESSIONS,
+        MAX_SESSIONS_PER_ORIGIN, PROMPT_BURST, PROMPT_REFILL, QUICK_PER_SECOND,
+        REQUESTS_PER_SECOND,
+    },
+    prompt::Asking,
+    quota::Bucket,
+    streams::StreamPort,
+    to_value,
+};
+
+/// An origin and its quotas. It outlives its documents, so that coming back does not refill them.
+pub(crate) struct Site {
+    pub(crate) origin: Rc<str>,
+    documents: Cell<usize>,
+    /// When its last document went.
+    left: Cell<Duration>,
+    pub(crate) in_flight: Rc<Cell<u32>>,
+    pub(crate) streams: Rc<Cell<u32>>,
+    pub(crate) quick: Bucket,
+    pub(crate) requests: Bucket,
+    pub(crate) dials: Bucket,
+    pub(crate) prompts: Bucket,
+    pub(crate) asking: RefCell<Asking>,
+}
+
+impl Site {
+    fn new(origin: &str) -> Self {
+        Site {
+            origin: Rc::from(origin),
+            documents: Cell::default(),
+            left: Cell::default(),
+            in_flight: Rc::default(),
+            streams: Rc::default(),
+            quick: Bucket::per_second(QUICK_PER_SECOND, QUICK_PER_SECOND),
+            requests: Bucket::per_second(REQUESTS_PER_SECOND, REQUESTS_PER_SECOND),
+            dials: Bucket::per_second(DIAL_BURST, DIALS_PER_SECOND),
+            prompts: Bucket::every(PROMPT_BURST, PROMPT_REFILL),
+            asking: RefCell::default(),
+        }
+    }
+}
+
+/// What a document holds, as long as nothing changed and none of it ended.
+struct HeldCache {
+    version: u64,
+    until: u64,
+    from: u64,
+    held: Rc<[Descriptor]>,
+}
+
+/// One document's session.
+pub(crate) struct Session {
+    /// Unique while this host runs.
+    pub(crate) id: u64,
+    pub(crate) site: Rc<Site>,
+    outlet: Rc<dyn Outlet>,
+    closed: Cell<bool>,
+    /// By [`mooring_api::RequestId::key`]. Sending ends the request with 5008; dropping ends it in silence.
+    in_flight: RefCell<HashMap<String, oneshot::Sender<()>>>,
+    subscriptions: RefCell<BTreeSet<EventName>>,
+    events: Bucket,
+    streams: RefCell<HashMap<String, Rc<StreamPort>>>,
+    held: RefCell<Option<HeldCache>>,
+}
+
+impl Session {
+    /// Posts a message, unless the document is gone. The messages are put together by hand, which copies nothing;
+    /// a test compares them with [`mooring_api::port::FromHost`].
+    fn post(&self, message: Value) {
+        if !self.closed.get() {
+            self.outlet.post(message);
+        }
+    }
+
+    /// Posts a JSON-RPC message, and with it the port of a stream.
+    pub(crate) fn post_rpc(&self, m: Value, stream: Option<&str>) {
+        let mut message = vec![("t".to_owned(), Value::text("rpc")), ("m".to_owned(), m)];
+        if let Some(stream) = stream {
+            message.push(("stream".to_owned(), Value::text(stream)));
+        }
+        self.post(Value::Map(message));
+    }
+
+    /// Posts a message of a stream port.
+    pub(crate) fn post_port(&self, stream: &str, m: Value) {
+        self.post(Value::object([
+            ("t", Value::text("port")),
+            ("stream", Value::text(stream)),
+            ("m", m),
+        ]));
+    }
+
+    /// Posts a notification.
+    pub(crate) fn notify<P: serde::Serialize>(
+        &self,
+        method: &str,
+        params: &P,
+        stream: Option<&str>,
+    ) {
+        match to_value(&Call::notification(method, params)) {
+            Ok(m) => self.post_rpc(m, stream),
+            Err(error) => tracing::error!(%error, "a notification could not be made"),
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    pub(crate) fn origin(&self) -> &Rc<str> {
+        &self.site.origin
+    }
+
+    /// All that this document holds now.
+    pub(crate) fn held(&self, core: &Core) -> Rc<[Descriptor]> {
+        let now = core.platform.now_ms();
+        let grants = core.grants.borrow();
+        let mut cache = self.held.borrow_mut();
+        if let Some(cache) = &*cache
+            && cache.version == grants.version()
+            && (cache.from..cache.until).contains(&now)
+        {
+            return cache.held.clone();
+        }
+        let held: Rc<[Descriptor]> = grants.held(self.origin(), self.id, now).into();
+        *cache = Some(HeldCache {
+            version: grants.version(),
+            until: grants.next_end().unwrap_or(u64::MAX),
+            from: now,
+            held: held.clone(),
+        });
+        held
+    }
+
+    pub(crate) fn add_stream(&self, stream: Rc<StreamPort>) {
+        self.streams.borrow_mut().insert(stream.id.clone(), stream);
+    }
+
+    pub(crate) fn remove_stream(&self, id: &str) {
+        self.streams.borrow_mut().remove(id);
+    }
+
+    pub(crate) fn stream(&self, id: &str) -> Option<Rc<StreamPort>> {
+        self.streams.borrow().get(id).cloned()
+    }
+
+    /// The streams there are, to be gone through without a borrow.
+    pub(crate) fn all_streams(&self) -> Vec<Rc<StreamPort>> {
+        self.streams.borrow().values().cloned().collect()
+    }
+}
+
+/// Every session, and every origin that had one lately.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    all: RefCell<BTreeMap<u64, Rc<Session>>>,
+    sites: RefCell<HashMap<Rc<str>, Rc<Site>>>,
+    next: Cell<u64>,
+}
+
+impl Sessions {
+    /// The sessions there are, to be gone through without a borrow.
+    pub(crate) fn all(&self) -> Vec<Rc<Session>> {
+        self.all.borrow().values().cloned().collect()
+    }
+
+    pub(crate) fn of_origin(&self, origin: &str) -> Vec<Rc<Session>> {
+        self.all
+            .borrow()
+            .values()
+            .filter(|session| **session.origin() == *origin)
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn get(&self, id: u64) -> Option<Rc<Session>> {
+        self.all.borrow().get(&id).cloned()
+    }
+
+    /// Open documents of an origin.
+    pub(crate) fn documents(&self, origin: &str) -> usize {
+        self.sites
+            .borrow()
+            .get(origin)
+            .map_or(0, |site| site.documents.get())
+    }
+
+    pub(crate) fn close_all(&self, core: &Rc<Core>) {
+        for session in self.all() {
+            close(core, &session);
+        }
+    }
+
+    fn site(&self, origin: &str) -> Option<Rc<Site>> {
+        let mut sites = self.sites.borrow_mut();
+        if let Some(site) = sites.get(origin) {
+            return Some(site.clone());
+        }
+        if sites.len() >= MAX_ORIGINS {
+            let gone = sites
+                .values()
+                .filter(|site| site.documents.get() == 0)
+                .min_by_key(|site| site.left.get())
+                .map(|site| site.origin.clone())?;
+            sites.remove(&gone);
+        }
+        let site = Rc::new(Site::new(origin));
+        sites.insert(site.origin.clone(), site.clone());
+        Some(site)
+    }
+
+    fn open(&self, origin: &str, outlet: Rc<dyn Outlet>) -> Result<Rc<Session>, Rc<dyn Outlet>> {
+        if self.all.borrow().len() >= MAX_SESSIONS {
+            return Err(outlet);
+        }
+        let site = match self.site(origin) {
+            Some(site) if site.documents.get() < MAX_SESSIONS_PER_ORIGIN => site,
+            _ => return Err(outlet),
+        };
+        site.documents.set(site.documents.get().saturating_add(1));
+        let id = self.next.get().wrapping_add(1);
+        self.next.set(id);
+        let session = Rc::new(Session {
+            id,
+            site,
+            outlet,
+            closed: Cell::new(false),
+            in_flight: RefCell::default(),
+            subscriptions: RefCell::default(),
+            events: Bucket::per_second(EVENTS_PER_SECOND, EVENTS_PER_SECOND),
+            streams: RefCell::default(),
+            held: RefCell::default(),
+        });
+        self.all.borrow_mut().insert(id, session.clone());
+        Ok(session)
+    }
+}
+
+/// Takes a page's port: a session where the document is served, else silence.
+pub(crate) fn connect(
+    core: &Rc<Core>,
+    sender: &Sender,
+    outlet: Rc<dyn Outlet>,
+) -> Option<Rc<Session>> {
+    let opened = match gate::served_origin(sender) {
+        Some(origin) => core.sessions.open(&origin, outlet),
+        None => Err(outlet),
+    };
+    match opened {
+        Ok(session) => {
+            ready(&*session.outlet, Some(core.hello()));
+            core.changed.notify();
+            Some(session)
+        }
+        Err(outlet) => {
+            ready(&*outlet, None);
+            None
+        }
+    }
+}
+
+fn ready(outlet: &dyn Outlet, available: Option<Hello>) {
+    match to_value(&FromHost::<()>::Ready { available }) {
+        Ok(message) => outlet.post(message),
+        Err(error) => tracing::error!(%error, "an announcement could not be made"),
+    }
+}
+
+/// A message from the content script.
+pub(crate) fn receive(core: &Rc<Core>, session: &Rc<Session>, mut message: Value) {
+    let kind = message.get("t").and_then(Value::as_text).map(str::to_owned);
+    let inner = message.take("m");
+    match (kind.as_deref(), inner) {
+        (Some("rpc"), Some(inner)) => dispatch::receive(core, session, inner),
+        (Some("port"), Some(inner)) => {
+            let stream = message.get("stream").and_then(Value::as_text);
+            // One that is not there has just ended: its messages cross with our `closed`.
+            if let Some(stream) = stream.and_then(|id| session.stream(id)) {
+                stream.receive(inner);
+            }
+        }
+        // The content script is ours and sends nothing else; a newer one might.
+        _ => tracing::debug!("an unknown message from a content script"),
+    }
+}
+
+/// The document is gone: all that was its own ends.
+pub(crate) fn close(core: &Rc<Core>, session: &Rc<Session>) {
+    if session.closed.replace(true) {
+        return;
+    }
+    core.sessions.all.borrow_mut().remove(&session.id);
+    let site = &session.site;
+    site.documents.set(site.documents.get().saturating_sub(1));
+    site.left.set(core.platform.uptime());
+    // Dropping the senders ends the requests, in silence. Taken out first: ending may come back here.
+    drop(session.in_flight.take());
+    session.subscriptions.take();
+    for stream in session.streams.take().into_values() {
+        stream.reset("gone");
+    }
+    core.handlers.document_gone(session.id);
+    core.grants
+        .borrow_mut()
+        .document_gone(session.origin(), session.id);
+    core.note_grants();
+}

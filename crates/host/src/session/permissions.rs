@@ -1,0 +1,177 @@
+//! `permissions.*`, and what follows when grants end.
+
+use std::{rc::Rc, time::Duration};
+
+use futures::{FutureExt, select};
+use mooring_api::{
+    Descriptor, ErrorCode, ErrorObject,
+    descriptor::{Revocation, allows_protocol},
+    results::Granted,
+};
+use mooring_node::Owner;
+
+use super::{Session, events};
+use crate::{
+    error::error,
+    host::Core,
+    prompt::{self, Answered},
+};
+
+fn granted(core: &Core, session: &Session) -> Granted {
+    Granted {
+        granted: session.held(core).to_vec(),
+    }
+}
+
+fn rejected(message: &str) -> ErrorObject {
+    error(ErrorCode::UserRejected, message)
+}
+
+/// Asks the user for what the origin lacks, unless it was asked before.
+pub(super) async fn request(
+    core: &Rc<Core>,
+    session: &Rc<Session>,
+    wanted: Vec<Descriptor>,
+) -> Result<Granted, ErrorObject> {
+    let now = core.platform.now_ms();
+    let (open, denied_before) =
+        core.grants
+            .borrow()
+            .open_questions(session.origin(), session.id, now, &wanted);
+    if open.is_empty() {
+        return if denied_before {
+            Err(rejected(
+                "The user denied this before; they can undo it in the extension's popup.",
+            ))
+        } else {
+            Ok(granted(core, session))
+        };
+    }
+    match prompt::ask(core, session, wanted).await? {
+        // Some of what was missing is held now, or it would be a refusal.
+        Answered::Decided if gained(core, session, &open) => Ok(granted(core, session)),
+        Answered::Decided => Err(rejected("The user denied this.")),
+        Answered::Closed => Err(rejected("The user closed the question without an answer.")),
+        Answered::Paused(wait) => Err(rejected("The user refused several times; ask again later.")
+            .with_retry_after(crate::error::millis(wait).max(1))),
+    }
+}
+
+fn gained(core: &Core, session: &Session, open: &[Descriptor]) -> bool {
+    let held = session.held(core);
+    open.iter()
+        .flat_map(Descriptor::atoms)
+        .any(|atom| held.iter().any(|held| held.covers(&atom)))
+}
+
+/// Gives grants back, and ends what needed them.
+pub(super) async fn revoke(
+    core: &Rc<Core>,
+    session: &Rc<Session>,
+    taken: Option<Vec<Revocation>>,
+) -> Result<Granted, ErrorObject> {
+    core.grants
+        .borrow_mut()
+        .revoke(session.origin(), taken.as_deref());
+    grants_ended(core, session.origin());
+    save(core).await?;
+    Ok(granted(core, session))
+}
+
+async fn save(core: &Rc<Core>) -> Result<(), ErrorObject> {
+    core.save_grants_for_good().await.map_err(|fault| {
+        tracing::error!(%fault, "the grants could not be stored");
+        // It holds until this host ends, but a next one would know nothing of it.
+        error(
+            ErrorCode::Internal,
+            "It could not be stored and holds only for now.",
+        )
+    })
+}
+
+/// Forgets a site, at the user's word.
+pub(crate) async fn forget(core: &Rc<Core>, origin: &str) -> Result<(), ErrorObject> {
+    core.grants.borrow_mut().forget(origin);
+    grants_ended(core, origin);
+    save(core).await
+}
+
+/// An origin may hold less than before: ends its streams and handlers that nothing allows any more, and its interest
+/// in connections if it may not dial any more.
+pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
+    let mut dials = false;
+    for session in core.sessions.of_origin(origin) {
+        let held = session.held(core);
+        dials |= held
+            .iter()
+            .any(|held| matches!(held, Descriptor::Dial { .. }));
+        for stream in session.all_streams() {
+            if !allows_protocol(&held, &stream.protocol) {
+                stream.reset("revoked");
+            }
+        }
+        core.handlers
+            .retain(session.id, |protocol| allows_protocol(&held, protocol));
+    }
+    if !dials {
+        let now = core.platform.now_ms();
+        // No document is open, perhaps; what lasts still counts.
+        let lasting = core.grants.borrow().held(origin, 0, now);
+        if !lasting
+            .iter()
+            .any(|held| matches!(held, Descriptor::Dial { .. }))
+        {
+            core.spawn(release_all(core.clone(), origin.to_owned()));
+        }
+    }
+    core.note_grants();
+    events::permissions_changed(core, origin);
+}
+
+/// Gives up an origin's interest in all connections.
+async fn release_all(core: Rc<Core>, origin: String) {
+    let Some(node) = core.node.running() else {
+        return;
+    };
+    let owner = Owner::new(&origin);
+    let Ok(connections) = node.connections().await else {
+        return;
+    };
+    for connection in connections {
+        if connection.owners.contains(&owner) {
+            // A node that ended meanwhile has no connections.
+            let _ = node.release(connection.peer, owner.clone()).await;
+        }
+    }
+}
+
+/// Ends grants when their time is over, as long as the host runs.
+pub(crate) async fn expire(core: Rc<Core>) {
+    /// The clock may be set, so a far moment is looked at again.
+    const LONGEST_NAP: Duration = Duration::from_secs(60);
+    loop {
+        let seen = core.grants_changed.seen();
+        let now = core.platform.now_ms();
+        let over = core.grants.borrow_mut().expire(now);
+        for origin in &over {
+            grants_ended(&core, origin);
+        }
+        if !over.is_empty() {
+            if let Err(fault) = core.save_grants().await {
+                tracing::warn!(%fault, "grants that are over are still stored, and ignored");
+            }
+            continue;
+        }
+        let next = core.grants.borrow().next_end();
+        match next {
+            None => core.grants_changed.changed(seen).await,
+            Some(end) => {
+                let nap = Duration::from_millis(end.saturating_sub(now)).min(LONGEST_NAP);
+                select! {
+                    () = core.grants_changed.changed(seen).fuse() => {}
+                    () = core.platform.sleep(nap).fuse() => {}
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The work itself: what remains when everything has been judged.
+
+use std::{rc::Rc, time::Duration};
+
+use libp2p::PeerId;
+use mooring_api::{
+    ErrorCode, ErrorObject,
+    results::{Connection, Connections, Dialed, Direction, Identity, Path, Peer, Peers, Ping},
+};
+use mooring_node::{DialRequest, Handle, Owner};
+use serde::Serialize;
+
+use super::{Session, dispatch::internal, permissions, plan::Work};
+use crate::{
+    Value,
+    error::{error, from_node},
+    host::Core,
+    quota::exceeded,
+    streams, to_value,
+};
+
+/// A result, and what begins once it has been posted.
+pub(super) struct Outcome {
+    pub(super) value: Value,
+    pub(super) begin: Option<streams::Begin>,
+}
+
+impl From<Value> for Outcome {
+    fn from(value: Value) -> Self {
+        Outcome { value, begin: None }
+    }
+}
+
+fn done<T: Serialize>(result: &T) -> Result<Outcome, ErrorObject> {
+    to_value(result).map(Outcome::from).map_err(internal)
+}
+
+/// `{}`.
+fn nothing() -> Result<Outcome, ErrorObject> {
+    Ok(Outcome::from(Value::Map(Vec::new())))
+}
+
+/// Does it. Dropping the future gives up; what the node has begun by then ends by itself or is kept by nobody.
+pub(super) async fn run(
+    core: &Rc<Core>,
+    session: &Rc<Session>,
+    work: Work,
+    timeout: Duration,
+) -> Result<Outcome, ErrorObject> {
+    match work {
+        Work::Quick => nothing(),
+        Work::RequestPermissions(wanted) => {
+            done(&permissions::request(core, session, wanted).await?)
+        }
+        Work::Revoke(taken) => done(&permissions::revoke(core, session, taken).await?),
+        Work::Identity => {
+            let node = core.node.handle(core).await?;
+            let addresses = node.addresses().await.map_err(|e| from_node(&e))?;
+            done(&Identity {
+                peer_id: node.local_peer_id().to_string(),
+                addresses: addresses.iter().map(ToString::to_string).collect(),
+            })
+        }
+        Work::Peers => {
+            let node = core.node.handle(core).await?;
+            let mut peers = node.peers().await.map_err(|e| from_node(&e))?;
+            peers.sort_by_key(|peer| !peer.connected);
+            done(&Peers {
+                peers: peers.into_iter().map(page_peer).collect(),
+            })
+        }
+        Work::Ping(peer) => {
+            let node = core.node.handle(core).await?;
+            let rtt = node.ping(peer).await.map_err(|e| from_node(&e))?;
+            done(&Ping {
+                rtt_ms: milliseconds(rtt),
+            })
+        }
+        Work::Dial {
+            peer,
+            addresses,
+            scope,
+        } => {
+            let node = core.node.handle(core).await?;
+            count_dial(core, session, &node, peer).await?;
+            let request = DialRequest {
+                peer,
+                addresses,
+                owner: Some(Owner::new(session.origin())),
+                scope,
+                timeout,
+            };
+            let connection = node.dial(request).await.map_err(|e| from_node(&e))?;
+            done(&Dialed {
+                connection: page_connection(connection),
+            })
+        }
+        Work::Connections => {
+            let node = core.node.handle(core).await?;
+            let mut connections = node.connections().await.map_err(|e| from_node(&e))?;
+            connections.sort_by_key(|connection| connection.opened_at_ms);
+            done(&Connections {
+                connections: connections.into_iter().map(page_connection).collect(),
+            })
+        }
+        Work::Release(peer) => {
+            let node = core.node.handle(core).await?;
+            node.release(peer, Owner::new(session.origin()))
+                .await
+                .map_err(|e| from_node(&e))?;
+            nothing()
+        }
+        Work::OpenStream {
+            peer,
+            protocols,
+            allow_relayed,
+            dial,
+        } => {
+            let request = mooring_node::OpenStream {
+                peer,
+                protocols,
+                allow_relayed,
+                dial,
+                owner: Some(Owner::new(session.origin())),
+                timeout,
+            };
+            let (stream, begin) = streams::open(core, session, request).await?;
+            let value = to_value(&stream).map_err(internal)?;
+            Ok(Outcome {
+                value,
+                begin: Some(begin),
+            })
+        }
+        Work::Handle(protocols) => {
+            streams::handle(core, session, protocols).await?;
+            nothing()
+        }
+        Work::Unhandle(protocols) => {
+            for protocol in &protocols {
+                core.handlers.unhandle(session, protocol.as_ref());
+            }
+            nothing()
+        }
+        Work::Subscribe(events) => {
+            session.subscriptions.borrow_mut().extend(events);
+            nothing()
+        }
+        Work::Unsubscribe(events) => {
+            session
+                .subscriptions
+                .borrow_mut()
+                .retain(|event| !events.contains(event));
+            nothing()
+        }
+        Work::NotBuilt(method) => Err(error(
+            ErrorCode::Unsupported,
+            format!("{} is not in this build.", method.name()),
+        )),
+    }
+}
+
+/// A dial takes a token, unless it only finds a connection that is open.
+async fn count_dial(
+    core: &Core,
+    session: &Session,
+    node: &Handle,
+    peer: Option<PeerId>,
+) -> Result<(), ErrorObject> {
+    if let Some(peer) = peer {
+        let connections = node.connections().await.map_err(|e| from_node(&e))?;
+        if connections.iter().any(|connection| connection.peer == peer) {
+            return Ok(());
+        }
+    }
+    session
+        .site
+        .dials
+        .take(core.platform.uptime())
+        .map_err(|wait| exceeded("dialsPerSecond", wait))
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    // Microseconds are as fine as a page's own clock; more digits would only be noise.
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn page_peer(peer: mooring_node::Peer) -> Peer {
+    Peer {
+        peer_id: peer.peer.to_string(),
+        addresses: peer.addresses.iter().map(ToString::to_string).collect(),
+        protocols: peer.protocols,
+        agent: peer.agent,
+        connected: peer.connected,
+        rtt_ms: peer.rtt.map(milliseconds),
+    }
+}
+
+/// A connection as the page API (and the popup) shows it.
+pub(crate) fn page_connection(connection: mooring_node::Connection) -> Connection {
+    Connection {
+        id: connection.id,
+        peer_id: connection.peer.to_string(),
+        remote_address: connection.remote_address.to_string(),
+        direction: match connection.direction {
+            mooring_node::Direction::Inbound => Direction::Inbound,
+            mooring_node::Direction::Outbound => Direction::Outbound,
+        },
+        path: page_path(connection.path),
+        transport: connection.transport.as_str().to_owned(),
+        opened_at: connection.opened_at_ms,
+        rtt_ms: connection.rtt.map(milliseconds),
+    }
+}
+
+/// A path likewise.
+pub(crate) fn page_path(path: mooring_node::Path) -> Path {
+    match path {
+        mooring_node::Path::Direct => Path::Direct,
+        mooring_node::Path::Relayed => Path::Relayed,
+    }
+}

@@ -1,0 +1,169 @@
+//! Streams of pages: opened, handled, and carried over the runtime port as the contract's stream ports.
+
+mod credit;
+mod handlers;
+mod pump;
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    task::Waker,
+};
+
+use libp2p::{PeerId, StreamProtocol};
+use mooring_api::{ErrorObject, event::STREAMS_INCOMING, results};
+use mooring_node::{IncomingStream, OpenStream, Stream};
+
+use self::credit::{Machine, Said};
+pub(crate) use self::handlers::{Handlers, handle};
+use crate::{
+    Value,
+    error::from_node,
+    host::Core,
+    limits::{
+        CREDIT_FEW, CREDIT_MANY, CREDIT_SOME, FEW_STREAMS, MAX_STREAMS_PER_ORIGIN, SOME_STREAMS,
+    },
+    quota::{Slot, exceeded},
+    session::Session,
+};
+
+/// When a stream will have ended cannot be known.
+const RETRY_STREAMS: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The host's side of one stream port.
+pub(crate) struct StreamPort {
+    /// Its name in the page API.
+    pub(crate) id: String,
+    /// What both ends agreed on.
+    pub(crate) protocol: String,
+    machine: RefCell<Machine>,
+    pump: RefCell<Option<Waker>>,
+}
+
+impl StreamPort {
+    /// A message of the page came.
+    pub(crate) fn receive(&self, message: Value) {
+        self.machine.borrow_mut().page_says(Said::read(message));
+        self.wake();
+    }
+
+    /// Ends the stream abruptly, both ways.
+    pub(crate) fn reset(&self, reason: &'static str) {
+        self.machine.borrow_mut().reset(reason);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        // Taken out first: waking may poll at once.
+        let waker = self.pump.borrow_mut().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// A stream whose port goes out with a message, and what begins once that has been posted.
+pub(crate) struct Begin {
+    pub(crate) stream: String,
+    pub(crate) run: Box<dyn FnOnce()>,
+}
+
+thread_local! {
+    static NEXT: Cell<u64> = const { Cell::new(1) };
+}
+
+fn next_id() -> String {
+    NEXT.with(|next| {
+        let id = next.get();
+        next.set(id.wrapping_add(1));
+        format!("s{id}")
+    })
+}
+
+/// Credit for a stream of an origin that has so many: every stream gets enough, and all together stay bounded.
+fn window(streams: u32) -> u64 {
+    match streams {
+        0..=FEW_STREAMS => CREDIT_FEW,
+        _ if streams <= SOME_STREAMS => CREDIT_SOME,
+        _ => CREDIT_MANY,
+    }
+}
+
+/// Opens a stream for a document.
+pub(crate) async fn open(
+    core: &Rc<Core>,
+    session: &Rc<Session>,
+    request: OpenStream,
+) -> Result<(results::Stream, Begin), ErrorObject> {
+    let slot = Slot::take(&session.site.streams, MAX_STREAMS_PER_ORIGIN)
+        .ok_or_else(|| exceeded("streams", RETRY_STREAMS))?;
+    let node = core.node.handle(core).await?;
+    let opened = node.open_stream(request).await.map_err(|e| from_node(&e))?;
+    Ok(begin(
+        core,
+        session,
+        slot,
+        opened.stream,
+        &opened.protocol,
+        opened.peer,
+    ))
+}
+
+/// Gives an inbound stream to a document.
+fn deliver(core: &Rc<Core>, session: &Rc<Session>, incoming: IncomingStream) {
+    // Over the cap it is dropped, which the remote sees as a reset.
+    let Some(slot) = Slot::take(&session.site.streams, MAX_STREAMS_PER_ORIGIN) else {
+        return;
+    };
+    let IncomingStream {
+        peer,
+        protocol,
+        stream,
+        ..
+    } = incoming;
+    let (result, begin) = begin(core, session, slot, stream, &protocol, peer);
+    session.notify(STREAMS_INCOMING, &result, Some(&begin.stream));
+    (begin.run)();
+}
+
+fn begin(
+    core: &Rc<Core>,
+    session: &Rc<Session>,
+    slot: Slot,
+    stream: Stream,
+    protocol: &StreamProtocol,
+    peer: PeerId,
+) -> (results::Stream, Begin) {
+    let id = next_id();
+    let port = Rc::new(StreamPort {
+        id: id.clone(),
+        protocol: protocol.to_string(),
+        machine: RefCell::new(Machine::new(window(session.site.streams.get()))),
+        pump: RefCell::default(),
+    });
+    let result = results::Stream {
+        stream: id.clone(),
+        protocol: protocol.to_string(),
+        peer: peer.to_string(),
+    };
+    let (core, session) = (core.clone(), session.clone());
+    let run = Box::new(move || {
+        if session.is_closed() {
+            return;
+        }
+        session.add_stream(port.clone());
+        core.clone().spawn(async move {
+            let post = {
+                let (session, id) = (session.clone(), port.id.clone());
+                move |m: Value| session.post_port(&id, m)
+            };
+            pump::run(&port, stream, post).await;
+            session.remove_stream(&port.id);
+            drop(slot);
+        });
+    });
+    (result, Begin { stream: id, run })
+}
+
+#[cfg(test)]
+mod tests;
