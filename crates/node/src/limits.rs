@@ -112,9 +112,10 @@ pub(crate) const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Hint given with a bound that frees itself as work ends: soon.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Inbound streams that wait for their acceptor. It only has to look; a burst fits, more would
-/// pile up behind an acceptor that stands still.
-pub(crate) const ACCEPT_QUEUE: usize = 128;
+/// Inbound streams that wait for their acceptor. It only has to look, but a peer may open all it may
+/// at once ([`Limits::inbound_streams_per_peer`]), faster than the acceptor's task is woken; more
+/// would pile up behind an acceptor that stands still.
+pub(crate) const ACCEPT_QUEUE: usize = 1024;
 
 /// Protocols accepted at once, of all pages and services.
 pub(crate) const ACCEPTED_PROTOCOLS: usize = 128;
