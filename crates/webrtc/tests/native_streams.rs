@@ -168,6 +168,27 @@ async fn a_dropped_stream_is_reset_at_the_other_end() {
     assert_eq!(&again, b"again");
 }
 
+/// libp2p's ping answers, flushes and drops its stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_flushed_before_a_drop_arrives_before_the_reset() {
+    let mut server = Server::start().await;
+    let mut dialer = dial(server.address.clone()).await;
+    let (_, mut listener) = server.accept().await;
+    for n in 0..100 {
+        let mut ours = outbound(&mut dialer).await.unwrap();
+        let data = noise(100_000, n);
+        ours.write_all(&data).await.unwrap();
+        ours.flush().await.unwrap();
+        drop(ours);
+        let mut theirs = soon("inbound", inbound(&mut listener)).await.unwrap();
+        let mut got = vec![0; data.len()];
+        soon("the data", theirs.read_exact(&mut got)).await.unwrap();
+        assert!(got == data);
+        let error = soon("the reset", theirs.read(&mut got)).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_the_listener_opens_work_too() {
     let mut server = Server::start().await;

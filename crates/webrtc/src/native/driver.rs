@@ -53,7 +53,7 @@ pub(crate) enum Feed {
     /// A listener's socket, which many connections share.
     Listener(mpsc::Receiver<Input>),
     /// A dialer's own socket.
-    Dialer(DialerPath),
+    Dialer(Box<DialerPath>),
 }
 
 /// Starts the task of a connection.

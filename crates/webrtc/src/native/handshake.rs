@@ -116,7 +116,7 @@ pub(crate) async fn dial(
         session,
         socket,
         target.address,
-        Feed::Dialer(path),
+        Feed::Dialer(Box::new(path)),
         (),
     );
     let mut connection = Connection::new(shared.clone());

@@ -43,6 +43,14 @@ pub(crate) const RESTING_CHANNEL_IDS: usize = 64;
 /// bound; a peer that opens channels and never completes their reset ends its own connection here.
 pub(crate) const MAX_CHANNELS: usize = 4_096;
 
+/// How long a channel that the peer opened, and whose stream is over, is left for the peer to close. It needs a round
+/// trip; remotes that never close theirs (libp2p-webrtc 0.10) get ours after this.
+pub(crate) const LEFT_CHANNEL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Channels left to the peer at once; beyond, the oldest is closed at once. Keeps a peer that opens streams quickly and
+/// never closes their channels below [`MAX_CHANNELS`].
+pub(crate) const MAX_LEFT_CHANNELS: usize = 1_024;
+
 /// From the first STUN request (or the dial) to the end of the Noise handshake.
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 

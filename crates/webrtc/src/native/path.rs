@@ -152,15 +152,15 @@ impl DialerPath {
                     .outstanding
                     .iter()
                     .position(|sent| *sent == response.transaction());
-                if let Some(at) = known {
-                    if response.verify(&self.credentials.remote_password) {
-                        self.outstanding.remove(at);
-                        self.valid = true;
-                        inputs.push(Input::Check {
-                            from,
-                            nominated: false,
-                        });
-                    }
+                if let Some(at) = known
+                    && response.verify(&self.credentials.remote_password)
+                {
+                    self.outstanding.remove(at);
+                    self.valid = true;
+                    inputs.push(Input::Check {
+                        from,
+                        nominated: false,
+                    });
                 }
             }
             Datagram::Other => {}

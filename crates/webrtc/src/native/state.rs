@@ -48,11 +48,25 @@ pub(crate) struct Entry {
     /// The channel is to be closed after the pending frames.
     closing: bool,
     timer: Option<Instant>,
-    /// The application closed its half.
-    pub(crate) closed: bool,
 }
 
 impl Entry {
+    /// Takes what the stream wants sent. Nobody is left to be woken.
+    fn collect(&mut self) {
+        while let Some(output) = self.stream.poll_output() {
+            match output {
+                Output::Send(frame) => self.push(frame),
+                Output::WakeReader | Output::WakeWriter => {}
+                Output::CloseChannel => self.closing = true,
+            }
+        }
+    }
+
+    fn push(&mut self, frame: Bytes) {
+        self.pending_bytes = self.pending_bytes.saturating_add(frame.len());
+        self.pending.push_back(frame);
+    }
+
     /// Whether its reader is so slow that messages stay in SCTP.
     pub(crate) fn is_held_back(&self) -> bool {
         self.stream.unread() >= limits::STREAM_RECEIVE_BUFFER
@@ -159,6 +173,7 @@ impl State {
         };
         self.waits_to_open = channel.is_none();
         let channel = channel?;
+        tracing::trace!(channel, "opened a channel");
         let key = self.insert(channel, now);
         if let Some(entry) = self.entries.get_mut(&key) {
             // RFC 8832, section 6: data may follow OPEN without waiting for the ACK.
@@ -184,11 +199,8 @@ impl State {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
-        if !entry.closed {
-            // It will be reset, so what waits before the reset is of no use.
-            entry.pending.clear();
-            entry.pending_bytes = 0;
-        }
+        // What was written and flushed before is still to be sent, which the stream would forget.
+        entry.collect();
         entry.reader = None;
         entry.writer = None;
         entry.stream.abandon(now);
@@ -197,10 +209,10 @@ impl State {
 
     /// The application read, wrote or closed.
     pub(crate) fn touch(&mut self, key: Key) {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            if !std::mem::replace(&mut entry.touched, true) {
-                self.touched.push_back(key);
-            }
+        if let Some(entry) = self.entries.get_mut(&key)
+            && !std::mem::replace(&mut entry.touched, true)
+        {
+            self.touched.push_back(key);
         }
     }
 
@@ -265,6 +277,7 @@ impl State {
     }
 
     fn on_event(&mut self, event: Event, now: Instant, effects: &mut Effects) {
+        tracing::trace!(?event);
         match event {
             Event::Connected => {
                 if self.phase == Phase::Connecting {
@@ -279,7 +292,7 @@ impl State {
             Event::Opened(channel) => {
                 if self.entries.len() >= MAX_STREAMS || self.inbound.len() >= MAX_PENDING_INBOUND {
                     tracing::debug!(channel, "refused a stream: too many");
-                    self.session.close(channel);
+                    self.session.refuse(channel);
                     if self.session.channels() > limits::MAX_CHANNELS {
                         self.lose(Loss::Failed, now, effects);
                     }
@@ -351,10 +364,7 @@ impl State {
         loop {
             while let Some(output) = entry.stream.poll_output() {
                 match output {
-                    Output::Send(frame) => {
-                        entry.pending_bytes = entry.pending_bytes.saturating_add(frame.len());
-                        entry.pending.push_back(frame);
-                    }
+                    Output::Send(frame) => entry.push(frame),
                     Output::WakeReader => effects.wake(&mut entry.reader),
                     Output::WakeWriter => effects.wake(&mut entry.writer),
                     Output::CloseChannel => entry.closing = true,
@@ -433,6 +443,7 @@ impl State {
                 entry.channel = None;
                 self.channels.remove(&channel);
                 self.session.close(channel);
+                tracing::trace!(channel, "closed a channel");
                 self.forget_if_done(key);
             }
         }
@@ -534,7 +545,6 @@ impl State {
             readable: false,
             closing: false,
             timer: None,
-            closed: false,
         };
         self.entries.insert(key, entry);
         self.channels.insert(channel, key);
@@ -543,13 +553,15 @@ impl State {
     }
 
     fn forget_if_done(&mut self, key: Key) {
-        if let Some(entry) = self.entries.get(&key) {
-            if entry.channel.is_none() && entry.stream.is_done() && entry.stream.is_abandoned() {
-                if let Some(at) = entry.timer {
-                    self.timers.remove(&(at, key));
-                }
-                self.entries.remove(&key);
+        if let Some(entry) = self.entries.get(&key)
+            && entry.channel.is_none()
+            && entry.stream.is_done()
+            && entry.stream.is_abandoned()
+        {
+            if let Some(at) = entry.timer {
+                self.timers.remove(&(at, key));
             }
+            self.entries.remove(&key);
         }
     }
 }

@@ -88,15 +88,13 @@ impl AsyncWrite for Stream {
         let Some(entry) = state.entry(self.key) else {
             return Poll::Ready(Err(GONE.into()));
         };
-        let first = !std::mem::replace(&mut entry.closed, true);
         let result = entry.stream.close(Instant::now());
         if result.is_pending() {
             entry.writer = Some(cx.waker().clone());
         }
+        state.touch(self.key);
         drop(state);
-        if first {
-            self.shared.touch(self.key);
-        }
+        self.shared.notify();
         result.map_err(|failure: Failure| failure.into())
     }
 }

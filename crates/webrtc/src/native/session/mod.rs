@@ -210,6 +210,11 @@ impl Session {
         self.sctp.close(id);
     }
 
+    /// Closes a channel of the peer's that we do not want.
+    pub(crate) fn refuse(&mut self, id: ChannelId) {
+        self.sctp.refuse(id);
+    }
+
     /// Channels that are open or not yet wholly closed.
     pub(crate) fn channels(&self) -> usize {
         self.sctp.channels()

@@ -1,6 +1,6 @@
 //! SCTP and data channels over a DTLS session (RFC 8831, RFC 8832).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,8 +36,49 @@ enum State {
     Incoming,
     /// Usable in both directions.
     Open,
-    /// We asked for a reset. The id can be used again once the peer has reset its direction too.
+    /// Over for us, or for the peer. The id can be used again once both directions are reset.
     Closing,
+}
+
+/// Channels that the peer opened and that we are done with: it closes them.
+///
+/// Both sides of a libp2p stream are done with its channel at nearly the same time. sctp-proto (0.10.8) answers a
+/// peer's reset with one of its own even when its own has just been acknowledged, and libdatachannel (js-libp2p in
+/// Node), which uses an id again at once, takes the second one for the new channel and closes that. The owner of the id
+/// going first makes it one reset a side.
+#[derive(Default)]
+struct Left {
+    order: BTreeSet<(Instant, ChannelId)>,
+    until: HashMap<ChannelId, Instant>,
+}
+
+impl Left {
+    fn insert(&mut self, id: ChannelId, until: Instant) {
+        self.remove(id);
+        self.until.insert(id, until);
+        self.order.insert((until, id));
+    }
+
+    fn remove(&mut self, id: ChannelId) {
+        if let Some(until) = self.until.remove(&id) {
+            self.order.remove(&(until, id));
+        }
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.order.first().map(|(until, _)| *until)
+    }
+
+    /// One whose time is up, or the oldest if there are too many.
+    fn take(&mut self, now: Option<Instant>) -> Option<ChannelId> {
+        let &(until, id) = self.order.first()?;
+        let due = now.is_some_and(|now| until <= now);
+        if !due && self.order.len() <= limits::MAX_LEFT_CHANNELS {
+            return None;
+        }
+        self.remove(id);
+        Some(id)
+    }
 }
 
 pub(super) struct Sctp {
@@ -50,6 +91,9 @@ pub(super) struct Sctp {
     free: VecDeque<ChannelId>,
     /// The next id of our own parity that was never used.
     fresh: u32,
+    left: Left,
+    /// The latest time we were told.
+    clock: Option<Instant>,
     events: VecDeque<Event>,
 }
 
@@ -86,6 +130,8 @@ impl Sctp {
                 Role::Client => 2,
                 Role::Server => 1,
             },
+            left: Left::default(),
+            clock: None,
             events: VecDeque::new(),
         }
     }
@@ -110,13 +156,14 @@ impl Sctp {
 
     pub(super) fn handle_packet(&mut self, now: Instant, packet: Bytes) {
         match self.endpoint.handle(now, ADDRESS, None, None, packet) {
-            Some((handle, DatagramEvent::NewAssociation(association))) => {
-                // One association a connection: a browser on a slow link repeats its INIT.
-                if self.association.is_none() {
-                    self.handle = handle;
-                    self.association = Some(association);
-                }
+            // One association a connection: a browser on a slow link repeats its INIT.
+            Some((handle, DatagramEvent::NewAssociation(association)))
+                if self.association.is_none() =>
+            {
+                self.handle = handle;
+                self.association = Some(association);
             }
+            Some((_, DatagramEvent::NewAssociation(_))) => {}
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
                 if let Some(association) =
                     self.association.as_mut().filter(|_| handle == self.handle)
@@ -129,17 +176,22 @@ impl Sctp {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(id) = self.left.take(Some(now)) {
+            self.reset(id);
+        }
         if let Some(association) = &mut self.association {
             association.handle_timeout(now);
         }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.association.as_ref()?.poll_timeout()
+        let association = self.association.as_ref()?.poll_timeout();
+        [association, self.left.next()].into_iter().flatten().min()
     }
 
     /// Packets to send, if any.
     pub(super) fn poll_transmit(&mut self, now: Instant) -> Option<Vec<Bytes>> {
+        self.clock = Some(now);
         if let Some(transmit) = self.endpoint.poll_transmit() {
             return raw(transmit.payload);
         }
@@ -260,22 +312,62 @@ impl Sctp {
             .unwrap_or(0)
     }
 
-    /// Closes a channel, once what was written is acknowledged. sctp-proto has one reset request in flight at a time
-    /// (RFC 6525, section 5.1.1) and puts all channels waiting for one into the next.
+    /// Closes a channel, once what was written is acknowledged; one that the peer opened is left for the peer to close,
+    /// for a while.
     pub(super) fn close(&mut self, id: ChannelId) {
-        if !matches!(self.channels.get(&id), Some(State::Open | State::Incoming)) {
+        if !self.start_closing(id) {
             return;
         }
-        self.channels.insert(id, State::Closing);
+        let leave = self
+            .clock
+            .filter(|_| !self.is_own(id))
+            .and_then(|now| now.checked_add(limits::LEFT_CHANNEL_TIMEOUT));
+        let Some(until) = leave else {
+            return self.reset(id);
+        };
+        self.discard(id);
+        self.left.insert(id, until);
+        if let Some(id) = self.left.take(None) {
+            self.reset(id);
+        }
+    }
+
+    /// Closes a channel now, whoever opened it.
+    pub(super) fn refuse(&mut self, id: ChannelId) {
+        if self.start_closing(id) {
+            self.reset(id);
+        }
+    }
+
+    /// Makes room in the window for what others have to say.
+    fn discard(&mut self, id: ChannelId) {
+        while self.next_message(id).is_some() {}
+    }
+
+    fn start_closing(&mut self, id: ChannelId) -> bool {
+        let open = matches!(self.channels.get(&id), Some(State::Open | State::Incoming));
+        if open {
+            self.channels.insert(id, State::Closing);
+        }
+        open
+    }
+
+    /// sctp-proto has one reset request in flight at a time (RFC 6525, section 5.1.1) and puts all channels waiting for
+    /// one into the next.
+    fn reset(&mut self, id: ChannelId) {
         if let Some(Ok(mut stream)) = self
             .association
             .as_mut()
             .map(|association| association.stream(id))
+            && let Err(error) = stream.close()
         {
-            if let Err(error) = stream.close() {
-                tracing::debug!(id, %error, "cannot reset a channel");
-            }
+            tracing::debug!(id, %error, "cannot reset a channel");
         }
+    }
+
+    /// Whether an id is of our parity.
+    fn is_own(&self, id: ChannelId) -> bool {
+        u32::from(id) % 2 == self.fresh % 2
     }
 
     /// Channels that are open or not yet wholly closed.
@@ -285,34 +377,39 @@ impl Sctp {
 
     fn stream_event(&mut self, event: StreamEvent) {
         match event {
+            // Nobody announces the handshake channel.
+            StreamEvent::Opened {
+                id: HANDSHAKE_CHANNEL,
+            } if self.channels.get(&HANDSHAKE_CHANNEL) == Some(&State::Open) => {}
             StreamEvent::Opened { id } => {
                 // Also when the channel that had this id before is still in `Closing`: the peer can be done with it
                 // before we are.
-                if id != HANDSHAKE_CHANNEL || self.channels.get(&id) != Some(&State::Open) {
-                    self.channels.insert(id, State::Incoming);
-                }
+                self.left.remove(id);
+                self.channels.insert(id, State::Incoming);
             }
             StreamEvent::Readable { id } => {
                 if self.channels.get(&id) == Some(&State::Incoming) {
                     self.announce(id);
                 }
-                if self.channels.get(&id) == Some(&State::Open) {
-                    self.events.push_back(Event::Readable(id));
+                match self.channels.get(&id) {
+                    Some(State::Open) => self.events.push_back(Event::Readable(id)),
+                    Some(State::Closing) if self.left.until.contains_key(&id) => self.discard(id),
+                    Some(State::Incoming | State::Closing) | None => {}
                 }
             }
             StreamEvent::Finished { id } | StreamEvent::Stopped { id, .. } => {
+                self.left.remove(id);
                 match self.channels.insert(id, State::Closing) {
                     Some(State::Open) => self.events.push_back(Event::Closed(id)),
                     Some(State::Incoming | State::Closing) | None => {}
                 }
             }
-            StreamEvent::ResetComplete { id } => {
-                if self.channels.get(&id) == Some(&State::Closing) {
-                    self.channels.remove(&id);
-                    let own = u32::from(id) % 2 == self.fresh % 2;
-                    if own && id != HANDSHAKE_CHANNEL {
-                        self.free.push_back(id);
-                    }
+            StreamEvent::ResetComplete { id }
+                if self.channels.get(&id) == Some(&State::Closing) =>
+            {
+                self.channels.remove(&id);
+                if self.is_own(id) && id != HANDSHAKE_CHANNEL {
+                    self.free.push_back(id);
                 }
             }
             StreamEvent::ResetFailed { id, reason } => {
@@ -369,7 +466,7 @@ impl Sctp {
     fn violate(&mut self, id: ChannelId) {
         tracing::debug!(id, "the peer broke the data channel protocol");
         let open = self.channels.get(&id) == Some(&State::Open);
-        self.close(id);
+        self.refuse(id);
         if open {
             self.events.push_back(Event::Closed(id));
         }
