@@ -138,9 +138,12 @@ pub(crate) const ADDRESS_IN_ERROR: usize = 256;
 /// Time limit of the handshakes on top of a transport's own connection.
 pub(crate) const UPGRADE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Streams on one yamux connection, both sides together: a site's 1,000, as many of a remote, and
-/// the node's own. Each may hold 256 KiB that nobody has read.
-pub(crate) const YAMUX_STREAMS: usize = 2200;
+/// Streams on one yamux connection, both sides together: a site's 1,000 and the node's own. Each
+/// may hold 256 KiB that nobody has read, and all together no more than that, 320 MiB.
+pub(crate) const YAMUX_STREAMS: usize = 1280;
+/// Inbound yamux streams that the swarm has not taken yet: what other implementations open before
+/// one of them is acknowledged.
+pub(crate) const YAMUX_INBOUND: usize = 256;
 
 /// Over [`Limits::connections`] by so many, new ones are denied rather than old ones closed.
 pub(crate) const CONNECTION_MARGIN: u32 = 32;
