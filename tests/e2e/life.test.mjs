@@ -113,7 +113,7 @@ test("the host document is closed: what it had gets 4900, and a new one is there
   assert.ok(Date.now() - start < 2_000, "answered at once");
   await call(page, "node.hello");
   assert.ok(Date.now() - start < 3_000, `back after ${Date.now() - start} ms`);
-  await until("the prompt of the node that went to close", async () => (await chromium.promptsOpen()) === 0);
+  await until("the prompt of the node that went to close", async () => (await chromium.promptsOpen()).length === 0);
 
   // With nobody there to ask for it.
   await page.close();

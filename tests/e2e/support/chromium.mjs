@@ -68,7 +68,7 @@ export async function launchChromium(options = {}) {
       await page.goto(`chrome-extension://${id}/${file}`);
       return page;
     },
-    /** The next prompt window, ready to be answered. */
+    /** The next prompt window. */
     prompt: async (limit) => {
       const target = await until(
         "a prompt window",
@@ -77,7 +77,8 @@ export async function launchChromium(options = {}) {
       );
       return target.asPage();
     },
-    promptsOpen: () => browser.targets().filter((each) => each.url().includes(`${id}/prompt.html`)).length,
+    /** The addresses of those that are open; each is another. */
+    promptsOpen: () => Promise.resolve(browser.targets().map((each) => each.url()).filter((url) => url.includes(`${id}/prompt.html`))),
     /** As an update or a developer's reload does it. `runtime.reload()` does not come back without developer mode. */
     reload: () => browser.installExtension(extension),
     close: async () => {

@@ -49,12 +49,14 @@ export async function launchFirefox(options = {}) {
   await browser.installExtension(extension);
   const own = (file) => `moz-extension://${UUID}/${file}`;
   // BiDi does not report where an extension's page navigated to, so the page is asked.
-  const promptPages = async () => {
+  const prompts = async () => {
     const pages = await browser.pages();
     const urls = await Promise.all(
       pages.map((page) => within("a page's address", 2_000, page.evaluate(() => location.href)).catch(() => "")),
     );
-    return pages.filter((_, index) => urls[index].startsWith(own("prompt.html")));
+    return pages
+      .map((page, index) => ({ page, url: urls[index] }))
+      .filter(({ url }) => url.startsWith(own("prompt.html")));
   };
   return {
     kind: "firefox",
@@ -74,8 +76,10 @@ export async function launchFirefox(options = {}) {
       await until(`${file} to load`, () => page.evaluate(() => document.readyState === "complete"));
       return page;
     },
-    prompt: (limit) => until("a prompt window", async () => (await promptPages())[0], limit),
-    promptsOpen: async () => (await promptPages()).length,
+    /** The next prompt window. */
+    prompt: (limit) => until("a prompt window", async () => (await prompts())[0]?.page, limit),
+    /** The addresses of those that are open; each is another. */
+    promptsOpen: async () => (await prompts()).map(({ url }) => url),
     close: async () => {
       await browser.close();
       if (!options.profile) discard(profile);

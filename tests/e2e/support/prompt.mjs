@@ -1,4 +1,5 @@
 // Answers prompt windows as a user would.
+import { until } from "./wait.mjs";
 
 /**
  * @param {object} launched what launchChromium or launchFirefox gave
@@ -12,10 +13,11 @@ export async function answerPrompt(launched, answer, { duration, before } = {}) 
   await page.waitForSelector(`[data-testid="${answer === "close" ? "allow" : answer}"]`, { timeout: 15_000 });
   if (duration) await page.select('select[data-testid="duration"]', duration);
   if (before) await before(page);
-  const closed = new Promise((done) => page.once("close", done));
-  if (answer === "close") await page.close();
-  else await page.click(`[data-testid="${answer}"]`);
-  await closed;
+  const url = await page.evaluate(() => location.href);
+  const answered = answer === "close" ? page.close() : page.click(`[data-testid="${answer}"]`);
+  // The window goes by the click, sometimes before the driver has heard that it clicked.
+  answered.catch(() => undefined);
+  await until("the prompt to close", async () => !(await launched.promptsOpen()).includes(url));
 }
 
 /** Asks for permissions in the page and answers the prompt; what the request gave. */
