@@ -1,7 +1,7 @@
 //! The node's identity: an Ed25519 key, made once and kept for good.
 //!
 //! A damaged store never becomes a new identity by itself. A mark beside the record tells "never had one" from "had
-//! one that is gone": `making` before the first write, `made` before first use.
+//! one that is gone": [`MAKING`] before the first write, [`MADE`] before first use.
 
 use libp2p::identity::Keypair;
 
@@ -12,7 +12,8 @@ use crate::{
 
 const SLOTS: Slots = Slots::new(Area::Storage, "identity");
 const MARK: &str = "identity.mark";
-const MAKING: &str = "making";
+/// No beginning of it is one of [`MADE`]: a torn write is told apart.
+const MAKING: &str = "first start under way";
 const MADE: &str = "made";
 
 /// What was found or made.
@@ -61,7 +62,9 @@ pub(crate) async fn load(platform: &dyn Platform) -> Result<Identity, Error> {
         // Never had one.
         None if untouched => make(platform).await.map(Identity::Ready),
         // The first start was interrupted before anybody saw the identity.
-        Some(MAKING) => make(platform).await.map(Identity::Ready),
+        Some(mark) if !mark.is_empty() && MAKING.starts_with(mark) => {
+            make(platform).await.map(Identity::Ready)
+        }
         _ if untouched => Ok(Identity::Damaged("The stored identity is gone.".into())),
         _ => Ok(Identity::Damaged(
             "Both copies of the stored identity are damaged.".into(),

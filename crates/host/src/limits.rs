@@ -81,7 +81,7 @@ pub const REFUSAL_WINDOW: Duration = Duration::from_secs(30);
 /// How long an origin pauses after that.
 pub const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
 /// How long a prompt window may take to come up and ask what to show, before it counts as closed.
-pub const PROMPT_LOAD: Duration = Duration::from_secs(20);
+pub const PROMPT_LOAD: Duration = Duration::from_secs(15);
 /// How long `hour` is.
 pub const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How far the clock may run backwards before a grant with an end counts as ended.

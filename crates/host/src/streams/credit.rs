@@ -305,6 +305,8 @@ impl Machine {
     fn end(&mut self) {
         self.queue.clear();
         self.ahead = Vec::new();
+        self.up = Half::Ended;
+        self.down = Half::Ended;
         self.tell.push_back(Tell::Closed);
         self.over = true;
     }

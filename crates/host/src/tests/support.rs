@@ -324,7 +324,6 @@ impl World {
             .await;
         Prompt {
             port,
-            inbox,
             id,
             origin,
             asked,
@@ -360,7 +359,6 @@ impl World {
 /// A prompt window.
 pub(crate) struct Prompt {
     pub(crate) port: PortEnd,
-    pub(crate) inbox: Rc<Inbox>,
     pub(crate) id: String,
     pub(crate) origin: String,
     pub(crate) asked: Vec<Descriptor>,

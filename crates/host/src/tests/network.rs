@@ -1,0 +1,385 @@
+//! Through the host to a real node on loopback.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use libp2p::{PeerId, StreamProtocol, identity::Keypair};
+use mooring_node::{Config, DialRequest, Handle, ListenerEvent, OpenStream, Scope, Services};
+use serde_json::json;
+
+use super::support::{Page, World, run};
+use crate::Value;
+
+const SITE: &str = "https://site.example";
+const ECHO: &str = "/mooring/echo/1.0.0";
+
+/// A server on loopback, and one of its addresses.
+async fn server() -> (Handle, String) {
+    let mut config = Config::server(Keypair::generate_ed25519());
+    config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
+    config.allow_private_network = true;
+    config.services = Services {
+        echo: true,
+        ..config.services
+    };
+    let (handle, event_loop) = mooring_node::new(config).unwrap();
+    tokio::task::spawn_local(event_loop.run());
+    let mut listeners = handle.listeners().await.unwrap();
+    let Some(ListenerEvent::New(address)) = listeners.next().await else {
+        panic!("not listening");
+    };
+    (handle, address.to_string())
+}
+
+async fn connected(world: &World, permissions: serde_json::Value) -> (Page, Handle, String) {
+    world.node_is("online").await;
+    let (server, address) = server().await;
+    let page = world.page(SITE);
+    world.grant(&page, permissions).await;
+    let dialed = page
+        .call("connections.dial", json!({"addresses": [address]}))
+        .await
+        .unwrap();
+    let peer = server.local_peer_id().to_string();
+    assert_eq!(dialed["connection"]["peerId"], peer);
+    assert_eq!(dialed["connection"]["direction"], "outbound");
+    assert_eq!(dialed["connection"]["path"], "direct");
+    (page, server, peer)
+}
+
+fn private(protocols: &[&str]) -> serde_json::Value {
+    json!([
+        {"name": "peers"},
+        {"name": "dial", "privateNetwork": true},
+        {"name": "streams", "protocols": protocols}
+    ])
+}
+
+fn credit(bytes: u32) -> Value {
+    Value::object([
+        ("type", Value::text("credit")),
+        ("bytes", Value::Number(bytes.into())),
+    ])
+}
+
+fn say(kind: &str) -> Value {
+    Value::object([("type", Value::text(kind))])
+}
+
+fn data(bytes: Vec<u8>) -> Value {
+    Value::object([
+        ("type", Value::text("data")),
+        ("bytes", Value::Bytes(bytes)),
+    ])
+}
+
+fn kind(message: &Value) -> &str {
+    message.get("type").and_then(Value::as_text).unwrap()
+}
+
+#[test]
+fn dials_pings_and_lists() {
+    run(false, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let (server, address) = server().await;
+        let page = world.page(SITE);
+        world
+            .grant(
+                &page,
+                json!([{"name": "dial"}, {"name": "peers"}, {"name": "identity"}]),
+            )
+            .await;
+        let dial = json!({"addresses": [address]});
+        assert_eq!(page.fails("connections.dial", dial.clone()).await, 5007);
+        world
+            .grant(&page, json!([{"name": "dial", "privateNetwork": true}]))
+            .await;
+        let events = json!({"events": ["peer.connected", "connection.opened", "connection.closed", "peer.disconnected"]});
+        page.call("events.subscribe", events).await.unwrap();
+        let first = page.call("connections.dial", dial.clone()).await.unwrap();
+        let again = page.call("connections.dial", dial).await.unwrap();
+        assert_eq!(first["connection"]["id"], again["connection"]["id"]);
+        let peer = server.local_peer_id().to_string();
+        page.notification("peer.connected").await;
+        let (opened, _) = page.notification("connection.opened").await;
+        assert_eq!(opened["connection"]["id"], first["connection"]["id"]);
+        let ping = page
+            .call("peers.ping", json!({"peer": peer}))
+            .await
+            .unwrap();
+        assert!(ping["rttMs"].as_f64().unwrap() > 0.0);
+        let stranger = PeerId::random().to_string();
+        let nobody = page.fails("peers.ping", json!({"peer": stranger})).await;
+        assert!([5001, 5004].contains(&nobody), "{nobody}");
+        let listed = page.call("connections.list", json!({})).await.unwrap();
+        assert_eq!(listed["connections"].as_array().unwrap().len(), 1);
+        let peers = page.call("peers.list", json!({})).await.unwrap();
+        let found = peers["peers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|p| p["peerId"] == peer);
+        assert_eq!(found.unwrap()["connected"], true);
+        let own = page.call("identity.get", json!({})).await.unwrap();
+        assert!(own["peerId"].as_str().unwrap().starts_with("12D3"));
+        // The popup shows who asked, and hangs up.
+        let popup = world.popup();
+        let snapshot = popup.snapshot(|s| s.connections.len() == 1).await;
+        assert_eq!(snapshot.connections[0].owners, [SITE]);
+        popup
+            .command(mooring_api::popup::Command::HangUp { peer: peer.clone() })
+            .await
+            .unwrap();
+        page.notification("connection.closed").await;
+        page.notification("peer.disconnected").await;
+        // The user dials where a site may not.
+        let command = mooring_api::popup::Command::Dial { address };
+        popup.command(command).await.unwrap();
+        let snapshot = popup
+            .snapshot(|s| s.connections.iter().any(|c| c.owners == ["user"]))
+            .await;
+        assert_eq!(snapshot.peers, 1);
+        // A connection outlives its page, and ends when the site gives it up and nobody else wants it.
+        drop(page);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(server.connections().await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn releasing_and_revoking_give_a_connection_up() {
+    run(false, async {
+        for method in ["connections.release", "permissions.revoke"] {
+            let world = World::new().await;
+            let (page, server, peer) = connected(&world, private(&[ECHO])).await;
+            page.call(method, json!({"peer": peer})).await.unwrap();
+            let gone = async {
+                while !server.connections().await.unwrap().is_empty() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            };
+            tokio::time::timeout(super::support::SOON, gone)
+                .await
+                .expect(method);
+        }
+    });
+}
+
+#[test]
+fn a_stream_echoes_whole_and_in_order() {
+    run(false, async {
+        let world = World::new().await;
+        let (page, _server, peer) = connected(&world, private(&[ECHO])).await;
+        let id = page.send("streams.open", json!({"peer": peer, "protocols": [ECHO]}));
+        let (answer, stream) = page.answer_with_stream(&id).await;
+        let (answer, stream) = (answer.unwrap(), stream.unwrap());
+        assert_eq!(
+            answer,
+            json!({"stream": stream, "protocol": ECHO, "peer": peer})
+        );
+        let first = page.hear(&stream).await;
+        let Some(Value::Number(mut window)) = first.get("bytes").cloned() else {
+            panic!("{first:?}");
+        };
+        assert_eq!(kind(&first), "credit");
+        let total = 3_000_000_usize;
+        let bytes: Vec<u8> = (0..total).map(|n| u8::try_from(n % 251).unwrap()).collect();
+        page.say(&stream, credit(100_000));
+        let (mut sent, mut back) = (0, Vec::new());
+        while back.len() < total {
+            while sent < total {
+                let chunk = (total - sent).min(65_000);
+                if window < chunk as f64 {
+                    break;
+                }
+                page.say(&stream, data(bytes[sent..sent + chunk].to_vec()));
+                window -= chunk as f64;
+                sent += chunk;
+                if sent == total {
+                    page.say(&stream, say("closeWrite"));
+                }
+            }
+            let message = page.hear(&stream).await;
+            match (kind(&message), message.get("bytes")) {
+                ("credit", Some(Value::Number(more))) => window += more,
+                ("data", Some(Value::Bytes(some))) => {
+                    back.extend_from_slice(some);
+                    page.say(&stream, credit(u32::try_from(some.len()).unwrap()));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(back, bytes);
+        loop {
+            match kind(&page.hear(&stream).await) {
+                "credit" => {}
+                "closeWrite" => break,
+                other => panic!("{other}"),
+            }
+        }
+        assert_eq!(kind(&page.hear(&stream).await), "closed");
+        let core = world.host.core();
+        let freed = async {
+            while core.sessions.of_origin(SITE)[0].site.streams.get() != 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(super::support::SOON, freed)
+            .await
+            .unwrap();
+        // Late words are dropped.
+        page.say(&stream, data(vec![1]));
+        assert!(page.call("node.hello", json!({})).await.is_ok());
+    });
+}
+
+#[test]
+fn streams_end_by_broken_rules_by_revocation_and_with_the_document() {
+    run(false, async {
+        let world = World::new().await;
+        let (page, server, peer) = connected(&world, private(&[ECHO, "/none/1"])).await;
+        let open = json!({"peer": peer, "protocols": [ECHO]});
+        assert_eq!(
+            page.fails(
+                "streams.open",
+                json!({"peer": peer, "protocols": ["/none/1"]})
+            )
+            .await,
+            5010
+        );
+        let stranger =
+            json!({"peer": PeerId::random().to_string(), "protocols": [ECHO], "timeoutMs": 2000});
+        let code = page.fails("streams.open", stranger).await;
+        assert!([5001, 5004].contains(&code), "{code}");
+        let mut streams = Vec::new();
+        for _ in 0..3 {
+            let id = page.send("streams.open", open.clone());
+            streams.push(page.answer_with_stream(&id).await.1.unwrap());
+        }
+        for stream in &streams {
+            assert_eq!(kind(&page.hear(stream).await), "credit");
+        }
+        page.say(&streams[0], data(vec![0; 300_000]));
+        let reset = page.hear(&streams[0]).await;
+        assert_eq!(
+            (kind(&reset), reset.get("reason")),
+            ("reset", Some(&Value::text("protocol")))
+        );
+        assert_eq!(kind(&page.hear(&streams[0]).await), "closed");
+        page.call(
+            "permissions.revoke",
+            json!({"permissions": [{"name": "streams", "protocols": [ECHO]}]}),
+        )
+        .await
+        .unwrap();
+        for stream in &streams[1..] {
+            let reset = page.hear(stream).await;
+            assert_eq!(
+                (kind(&reset), reset.get("reason")),
+                ("reset", Some(&Value::text("revoked")))
+            );
+            assert_eq!(kind(&page.hear(stream).await), "closed");
+        }
+        assert_eq!(page.fails("streams.open", open.clone()).await, 4100);
+        world
+            .grant(&page, json!([{"name": "streams", "protocols": [ECHO]}]))
+            .await;
+        let id = page.send("streams.open", open);
+        page.answer_with_stream(&id).await.0.unwrap();
+        let site = world.host.core().sessions.of_origin(SITE)[0].site.clone();
+        assert_eq!(site.streams.get(), 1);
+        drop(page);
+        let gone = async {
+            while site.streams.get() != 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(super::support::SOON, gone)
+            .await
+            .unwrap();
+        server.shutdown().await;
+    });
+}
+
+#[test]
+fn inbound_streams_reach_the_tab_that_handled_last() {
+    run(false, async {
+        let world = World::new().await;
+        let (page, server, _) = connected(&world, private(&["/chat/1", ECHO])).await;
+        let other = world.page("https://other.example");
+        world.grant(&other, private(&["/chat/1"])).await;
+        let handle = json!({"protocols": ["/chat/1"]});
+        page.call("streams.handle", handle.clone()).await.unwrap();
+        assert_eq!(other.fails("streams.handle", handle.clone()).await, 5007);
+        let tab = world.page(SITE);
+        tab.call("streams.handle", handle.clone()).await.unwrap();
+        let node = server.connections().await.unwrap()[0].peer;
+        let open = || OpenStream {
+            peer: node,
+            protocols: vec![StreamProtocol::new("/chat/1")],
+            allow_relayed: true,
+            dial: None,
+            owner: None,
+            timeout: Duration::from_secs(5),
+        };
+        let mut opened = server.open_stream(open()).await.unwrap();
+        let (incoming, stream) = tab.notification("streams.incoming").await;
+        let stream = stream.unwrap();
+        let peer = server.local_peer_id().to_string();
+        assert_eq!(
+            incoming,
+            json!({"stream": stream, "protocol": "/chat/1", "peer": peer})
+        );
+        // Half-closed by the remote with its last bytes, which need credit; the end comes without any more.
+        use futures::{AsyncReadExt, AsyncWriteExt};
+        opened.stream.write_all(b"hello").await.unwrap();
+        opened.stream.close().await.unwrap();
+        assert_eq!(kind(&tab.hear(&stream).await), "credit");
+        tab.say(&stream, credit(5));
+        assert_eq!(tab.hear(&stream).await, data(b"hello".to_vec()));
+        assert_eq!(kind(&tab.hear(&stream).await), "closeWrite");
+        tab.say(&stream, data(b"bye".to_vec()));
+        tab.say(&stream, say("closeWrite"));
+        let mut rest = Vec::new();
+        opened.stream.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"bye");
+        loop {
+            match kind(&tab.hear(&stream).await) {
+                "credit" => {}
+                "closed" => break,
+                other => panic!("{other}"),
+            }
+        }
+        // The tab goes; the one before takes over. When that unhandles, another origin may.
+        drop(tab);
+        server.open_stream(open()).await.unwrap();
+        page.notification("streams.incoming").await;
+        page.call("streams.unhandle", handle.clone()).await.unwrap();
+        other.call("streams.handle", handle).await.unwrap();
+        server.open_stream(open()).await.unwrap();
+        other.notification("streams.incoming").await;
+        // What belongs to the node cannot be handled.
+        world
+            .grant(
+                &other,
+                json!([{"name": "streams", "protocols": ["/ipfs/*"]}]),
+            )
+            .await;
+        assert_eq!(
+            other
+                .fails("streams.handle", json!({"protocols": ["/ipfs/ping/1.0.0"]}))
+                .await,
+            5007
+        );
+        let scope = Scope::PRIVATE;
+        let again = DialRequest {
+            peer: Some(node),
+            addresses: vec![],
+            owner: None,
+            scope,
+            timeout: Duration::from_secs(1),
+        };
+        assert!(server.dial(again).await.is_ok());
+    });
+}

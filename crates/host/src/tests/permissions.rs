@@ -1,0 +1,499 @@
+use std::time::Duration;
+
+use mooring_api::{Descriptor, popup::Command, prompt::Duration as Choice};
+use serde_json::json;
+
+use super::support::{Memory, World, run};
+use crate::{Area, Value, limits};
+
+const SITE: &str = "https://site.example:8443";
+
+fn streams(protocols: &[&str]) -> Descriptor {
+    Descriptor::Streams {
+        protocols: protocols.iter().map(|p| (*p).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn asking_is_answered_by_the_user_and_covered_afterwards() {
+    run(true, async {
+        let world = World::new().await;
+        let page = world.page(SITE);
+        let wants =
+            json!({"permissions": [{"name": "dial", "privateNetwork": true}, {"name": "peers"}]});
+        let id = page.send("permissions.request", wants.clone());
+        let prompt = world.prompt().await;
+        assert_eq!(prompt.origin, SITE);
+        assert_eq!(
+            prompt.asked,
+            [
+                Descriptor::Peers {},
+                Descriptor::Dial {
+                    private_network: true
+                }
+            ]
+        );
+        assert!(!page.has_answer(&id));
+        prompt.allow(Choice::Session);
+        let held =
+            json!({"granted": [{"name": "peers"}, {"name": "dial", "privateNetwork": true}]});
+        assert_eq!(page.answer(&id).await.unwrap(), held);
+        world.no_window().await;
+        // Covered, also by less.
+        assert_eq!(page.call("permissions.request", wants).await.unwrap(), held);
+        let less = json!({"permissions": [{"name": "dial"}]});
+        assert_eq!(page.call("permissions.request", less).await.unwrap(), held);
+        assert_eq!(
+            page.call("permissions.request", json!({"permissions": []}))
+                .await
+                .unwrap(),
+            held
+        );
+        assert_eq!(world.platform.windows_opened.get(), 1);
+        // Another document of the origin holds it, another origin does not.
+        assert_eq!(
+            world
+                .page(SITE)
+                .call("permissions.query", json!({}))
+                .await
+                .unwrap(),
+            held
+        );
+        let other = world.page("https://site.example");
+        assert_eq!(
+            other.call("permissions.query", json!({})).await.unwrap(),
+            json!({"granted": []})
+        );
+    });
+}
+
+#[test]
+fn a_denial_holds_and_the_popup_undoes_it() {
+    run(true, async {
+        let world = World::new().await;
+        let page = world.page(SITE);
+        let wants = json!({"permissions": [{"name": "dial"}]});
+        let id = page.send("permissions.request", wants.clone());
+        world.prompt().await.deny(Choice::Session);
+        assert_eq!(page.answer(&id).await.unwrap_err().0, 4001);
+        assert_eq!(page.fails("peers.ping", json!({"peer": "x"})).await, 4100);
+        world.no_window().await;
+        // Again, and for more of the same: no window.
+        let (code, data) = page
+            .call("permissions.request", wants.clone())
+            .await
+            .unwrap_err();
+        assert_eq!((code, data.get("retryAfterMs")), (4001, None));
+        let more = json!({"permissions": [{"name": "dial", "privateNetwork": true}]});
+        assert_eq!(page.fails("permissions.request", more).await, 4001);
+        assert_eq!(world.platform.windows_opened.get(), 1);
+        // Together with something new only that is asked.
+        let both = json!({"permissions": [{"name": "dial"}, {"name": "peers"}]});
+        let id = page.send("permissions.request", both);
+        let prompt = world.prompt().await;
+        assert_eq!(prompt.asked, [Descriptor::Peers {}]);
+        prompt.allow(Choice::Session);
+        assert_eq!(
+            page.answer(&id).await.unwrap()["granted"],
+            json!([{"name": "peers"}])
+        );
+        world.no_window().await;
+        // Giving everything back leaves the denial.
+        assert_eq!(
+            page.call("permissions.revoke", json!({})).await.unwrap()["granted"],
+            json!([])
+        );
+        assert_eq!(page.fails("permissions.request", wants.clone()).await, 4001);
+        let popup = world.popup();
+        let snapshot = popup.snapshot(|s| !s.sites.is_empty()).await;
+        assert_eq!(
+            snapshot.sites[0].denied,
+            [Descriptor::Dial {
+                private_network: false
+            }]
+        );
+        assert_eq!(snapshot.sites[0].documents, 1);
+        popup
+            .command(Command::ForgetSite {
+                origin: SITE.into(),
+            })
+            .await
+            .unwrap();
+        let id = page.send("permissions.request", wants);
+        world.prompt().await.allow(Choice::Session);
+        assert!(page.answer(&id).await.is_ok());
+    });
+}
+
+#[test]
+fn a_prompt_can_only_narrow() {
+    run(true, async {
+        let world = World::new().await;
+        let page = world.page(SITE);
+        let wants = json!({"permissions": [{"name": "streams", "protocols": ["/a/*", "/b/1", "/c/1"]}, {"name": "dial", "privateNetwork": true}]});
+        let id = page.send("permissions.request", wants.clone());
+        let prompt = world.prompt().await;
+        prompt.answer(
+            vec![
+                streams(&["/a/*", "/evil/1"]),
+                Descriptor::Dial {
+                    private_network: false,
+                },
+                Descriptor::Identity {},
+            ],
+            vec![
+                streams(&["/b/1"]),
+                Descriptor::Dial {
+                    private_network: true,
+                },
+            ],
+            Choice::Session,
+        );
+        let held = json!([{"name": "dial"}, {"name": "streams", "protocols": ["/a/*"]}]);
+        assert_eq!(page.answer(&id).await.unwrap()["granted"], held);
+        world.no_window().await;
+        // What was left open is asked again, what was denied is not.
+        let id = page.send("permissions.request", wants);
+        let prompt = world.prompt().await;
+        assert_eq!(prompt.asked, [streams(&["/c/1"])]);
+        // An answer under another id, and a second one, change nothing.
+        prompt.port.receive(json!({"t": "answer", "id": "x", "granted": [{"name": "streams", "protocols": ["/c/1"]}], "denied": [], "duration": "always"}).into());
+        prompt
+            .port
+            .receive(json!({"t": "answer", "id": prompt.id, "granted": "all"}).into());
+        prompt.port.receive(Value::Null);
+        prompt.deny(Choice::Session);
+        prompt.allow(Choice::Session);
+        assert_eq!(page.answer(&id).await.unwrap_err().0, 4001);
+        assert_eq!(
+            page.call("permissions.query", json!({})).await.unwrap()["granted"],
+            held
+        );
+    });
+}
+
+#[test]
+fn requests_share_a_window_or_join_in_the_next() {
+    run(true, async {
+        let world = World::new().await;
+        let page = world.page(SITE);
+        let tab = world.page(SITE);
+        let both = json!({"permissions": [{"name": "peers"}, {"name": "dial"}]});
+        let first = page.send("permissions.request", both);
+        let prompt = world.prompt().await;
+        let covered = tab.send(
+            "permissions.request",
+            json!({"permissions": [{"name": "dial"}]}),
+        );
+        let next = tab.send(
+            "permissions.request",
+            json!({"permissions": [{"name": "identity"}]}),
+        );
+        let also = page.send(
+            "permissions.request",
+            json!({"permissions": [{"name": "background"}]}),
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(world.platform.windows_opened.get(), 1);
+        // A window of its own cannot show it a second time.
+        let (second, inbox) = world.own_page("prompt", "prompt.html");
+        second.receive(json!({"t": "get", "id": prompt.id}).into());
+        inbox
+            .take(|m| (m.get("t")?.as_text()? == "gone").then_some(()))
+            .await;
+        prompt.allow(Choice::Once);
+        assert!(page.answer(&first).await.is_ok());
+        // `once` holds for each document that asked.
+        assert!(tab.answer(&covered).await.is_ok());
+        let granted = tab.call("permissions.query", json!({})).await.unwrap()["granted"].clone();
+        assert_eq!(granted, json!([{"name": "peers"}, {"name": "dial"}]));
+        let prompt = world.prompt().await;
+        assert_eq!(
+            prompt.asked,
+            [Descriptor::Identity {}, Descriptor::Background {}]
+        );
+        // A part of it is enough for the one, and a refusal for the other.
+        prompt.answer(
+            vec![Descriptor::Identity {}],
+            vec![Descriptor::Background {}],
+            Choice::Session,
+        );
+        assert!(tab.answer(&next).await.is_ok());
+        assert_eq!(page.answer(&also).await.unwrap_err().0, 4001);
+        assert_eq!(world.platform.windows_opened.get(), 2);
+    });
+}
+
+#[test]
+fn a_closed_window_is_no_denial_and_three_refusals_pause() {
+    run(true, async {
+        let world = World::new().await;
+        let page = world.page(SITE);
+        let wants = json!({"permissions": [{"name": "dial"}]});
+        for _ in 0..3 {
+            let id = page.send("permissions.request", wants.clone());
+            let prompt = world.prompt().await;
+            prompt.port.closed();
+            let (code, data) = page.answer(&id).await.unwrap_err();
+            assert_eq!((code, data.get("retryAfterMs")), (4001, None));
+            world.no_window().await;
+        }
+        let (code, data) = page
+            .call("permissions.request", wants.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(code, 4001);
+        let wait = data["retryAfterMs"].as_u64().unwrap();
+        assert!((29_000..=30_000).contains(&wait), "{wait}");
+        // Leaving and coming back does not end it.
+        drop(page);
+        let page = world.page(SITE);
+        assert_eq!(page.fails("permissions.request", wants.clone()).await, 4001);
+        assert_eq!(world.platform.windows_opened.get(), 3);
+        tokio::time::sleep(Duration::from_millis(wait + 1)).await;
+        let id = page.send("permissions.request", wants);
+        world.prompt().await.allow(Choice::Session);
+        assert!(page.answer(&id).await.is_ok());
+    });
+}
+
+#[test]
+fn windows_are_bounded_and_may_fail() {
+    run(true, async {
+        let world = World::new().await;
+        world.platform.no_windows.set(true);
+        let page = world.page(SITE);
+        let wants = json!({"permissions": [{"name": "dial"}]});
+        assert_eq!(
+            page.fails("permissions.request", wants.clone()).await,
+            -32603
+        );
+        world.platform.no_windows.set(false);
+        // A page that asks and takes it back, again and again.
+        let quick = json!({"permissions": [{"name": "dial"}], "timeoutMs": 1});
+        let mut codes = Vec::new();
+        for _ in 0..limits::PROMPT_BURST + 2 {
+            codes.push(page.fails("permissions.request", quick.clone()).await);
+        }
+        assert_eq!(codes.last(), Some(&5005));
+        assert!(codes.starts_with(&[5002, 5002, 5002]));
+        world.no_window().await;
+        // A window that never comes up counts as closed.
+        let other = world.page("https://other.example");
+        let started = tokio::time::Instant::now();
+        assert_eq!(
+            other.fails("permissions.request", wants.clone()).await,
+            4001
+        );
+        assert!(started.elapsed() <= limits::PROMPT_LOAD + Duration::from_secs(1));
+        // Of all origins together there are so many.
+        let pages: Vec<_> = (0..=limits::MAX_OPEN_PROMPTS)
+            .map(|n| world.page(&format!("https://n{n}.example")))
+            .collect();
+        let ids: Vec<_> = pages
+            .iter()
+            .map(|p| p.send("permissions.request", wants.clone()))
+            .collect();
+        let last = limits::MAX_OPEN_PROMPTS;
+        assert_eq!(pages[last].answer(&ids[last]).await.unwrap_err().0, 5005);
+        assert!(!pages[0].has_answer(&ids[0]));
+    });
+}
+
+#[test]
+fn durations_end_when_they_say() {
+    run(true, async {
+        let platform = Memory::new();
+        let world = World::on(platform.clone()).await;
+        let page = world.page(SITE);
+        page.call(
+            "events.subscribe",
+            json!({"events": ["permissions.changed"]}),
+        )
+        .await
+        .unwrap();
+        for (name, choice) in [
+            ("identity", Choice::Once),
+            ("peers", Choice::Hour),
+            ("dial", Choice::Session),
+            ("background", Choice::Always),
+        ] {
+            let id = page.send(
+                "permissions.request",
+                json!({"permissions": [{"name": name}]}),
+            );
+            world.prompt().await.allow(choice);
+            page.answer(&id).await.unwrap();
+            page.notification("permissions.changed").await;
+            world.no_window().await;
+        }
+        // The host crashes and comes back: what was for that document only is gone.
+        let again = World::on(platform.clone()).await;
+        let names = |granted: &serde_json::Value| -> Vec<String> {
+            let granted = granted["granted"].as_array().unwrap();
+            granted
+                .iter()
+                .map(|g| g["name"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        let reloaded = again.page(SITE);
+        let held = reloaded.call("permissions.query", json!({})).await.unwrap();
+        assert_eq!(names(&held), ["peers", "dial", "background"]);
+        // The hour passes, and the document is told.
+        tokio::time::sleep(limits::HOUR + Duration::from_secs(1)).await;
+        let (held, _) = page.notification("permissions.changed").await;
+        assert_eq!(names(&held), ["identity", "dial", "background"]);
+        let held = page.call("permissions.query", json!({})).await.unwrap();
+        assert_eq!(names(&held), ["identity", "dial", "background"]);
+        // The browser ends.
+        platform.end_session();
+        let later = World::on(platform.clone()).await;
+        let held = later
+            .page(SITE)
+            .call("permissions.query", json!({}))
+            .await
+            .unwrap();
+        assert_eq!(names(&held), ["background"]);
+    });
+}
+
+#[test]
+fn a_clock_that_is_set_back_ends_an_hour() {
+    run(true, async {
+        let world = World::new().await;
+        let page = world.page(SITE);
+        let id = page.send(
+            "permissions.request",
+            json!({"permissions": [{"name": "peers"}]}),
+        );
+        world.prompt().await.allow(Choice::Hour);
+        page.answer(&id).await.unwrap();
+        world.platform.clock.set(-3_600_000);
+        assert_eq!(
+            page.call("permissions.query", json!({})).await.unwrap()["granted"],
+            json!([])
+        );
+        assert_eq!(page.fails("peers.list", json!({})).await, 4100);
+    });
+}
+
+#[test]
+fn taking_back_is_by_name_by_value_or_all() {
+    run(true, async {
+        let platform = Memory::new();
+        let world = World::on(platform.clone()).await;
+        let page = world.page(SITE);
+        let all = json!([{"name": "identity"}, {"name": "dial", "privateNetwork": true}, {"name": "streams", "protocols": ["/a/1", "/b/*"]}, {"name": "routing", "write": true}]);
+        let id = page.send("permissions.request", json!({"permissions": all}));
+        world.prompt().await.allow(Choice::Always);
+        page.answer(&id).await.unwrap();
+        for (taken, left) in [
+            (json!([{"name": "peers"}]), all.clone()),
+            (
+                json!([{"name": "dial", "privateNetwork": true}]),
+                json!([{"name": "identity"}, {"name": "dial"}, {"name": "streams", "protocols": ["/a/1", "/b/*"]}, {"name": "routing", "write": true}]),
+            ),
+            (
+                json!([{"name": "streams", "protocols": ["/a/1", "/x/1"]}]),
+                json!([{"name": "identity"}, {"name": "dial"}, {"name": "streams", "protocols": ["/b/*"]}, {"name": "routing", "write": true}]),
+            ),
+            (
+                json!([{"name": "streams"}, {"name": "routing", "write": true}]),
+                json!([{"name": "identity"}, {"name": "dial"}, {"name": "routing"}]),
+            ),
+            (
+                json!([{"name": "dial"}]),
+                json!([{"name": "identity"}, {"name": "routing"}]),
+            ),
+        ] {
+            let answer = page
+                .call("permissions.revoke", json!({"permissions": taken}))
+                .await;
+            assert_eq!(answer.unwrap()["granted"], left, "{taken}");
+        }
+        // It is stored before it is answered.
+        let again = World::on(platform.clone()).await;
+        let held = again
+            .page(SITE)
+            .call("permissions.query", json!({}))
+            .await
+            .unwrap();
+        assert_eq!(
+            held["granted"],
+            json!([{"name": "identity"}, {"name": "routing"}])
+        );
+        assert_eq!(
+            page.call("permissions.revoke", json!({})).await.unwrap()["granted"],
+            json!([])
+        );
+        // What cannot be stored holds now, and the page is told.
+        platform.broken.set(true);
+        let id = page.send(
+            "permissions.request",
+            json!({"permissions": [{"name": "peers"}]}),
+        );
+        world.prompt().await.allow(Choice::Always);
+        page.answer(&id).await.unwrap();
+        assert_eq!(page.fails("permissions.revoke", json!({})).await, -32603);
+        assert_eq!(
+            page.call("permissions.query", json!({})).await.unwrap()["granted"],
+            json!([])
+        );
+    });
+}
+
+#[test]
+fn a_damaged_store_grants_nothing_and_says_so() {
+    run(true, async {
+        let platform = Memory::new();
+        let world = World::on(platform.clone()).await;
+        let page = world.page(SITE);
+        for name in ["peers", "dial"] {
+            let id = page.send(
+                "permissions.request",
+                json!({"permissions": [{"name": name}]}),
+            );
+            world.prompt().await.allow(Choice::Always);
+            page.answer(&id).await.unwrap();
+            world.no_window().await;
+        }
+        world.host.core().save_grants().await.unwrap();
+        // One slot is enough.
+        platform.put(Area::Storage, "grants.a", Value::Number(5.0));
+        let again = World::on(platform.clone()).await;
+        let held = again
+            .page(SITE)
+            .call("permissions.query", json!({}))
+            .await
+            .unwrap();
+        assert!(!held["granted"].as_array().unwrap().is_empty());
+        // A record that somebody wrote by hand has no checksum.
+        for slot in ["grants.a", "grants.b"] {
+            let forged = r#"mooring1.9.00.{"version":1,"origins":{}}"#;
+            platform.put(Area::Storage, slot, Value::text(forged));
+        }
+        let damaged = World::on(platform.clone()).await;
+        let page = damaged.page(SITE);
+        assert_eq!(
+            page.call("permissions.query", json!({})).await.unwrap()["granted"],
+            json!([])
+        );
+        let snapshot = damaged.popup().snapshot(|_| true).await;
+        assert!(snapshot.reason.unwrap_or_default().contains("permissions"));
+        // The next decision is stored as usual.
+        let id = page.send(
+            "permissions.request",
+            json!({"permissions": [{"name": "peers"}]}),
+        );
+        damaged.prompt().await.allow(Choice::Always);
+        page.answer(&id).await.unwrap();
+        damaged.host.core().save_grants().await.unwrap();
+        let fine = World::on(platform).await;
+        let held = fine
+            .page(SITE)
+            .call("permissions.query", json!({}))
+            .await
+            .unwrap();
+        assert_eq!(held["granted"], json!([{"name": "peers"}]));
+    });
+}
