@@ -11,6 +11,8 @@ pub(crate) struct Admission {
     overall: Bucket,
     sources: HashMap<Source, PerSource>,
     pending: usize,
+    /// When the table may be swept again: a full sweep for each stranger would be an attack of its own.
+    next_sweep: Instant,
 }
 
 /// Who is counted together: an IPv4 address, or an IPv6 /64, which one host has to itself.
@@ -54,6 +56,7 @@ impl Admission {
             overall: Bucket::new(limits::NEW_PEERS_PER_SECOND, limits::NEW_PEERS_BURST, now),
             sources: HashMap::new(),
             pending: 0,
+            next_sweep: now,
         }
     }
 
@@ -89,8 +92,11 @@ impl Admission {
         if self.sources.contains_key(&source) || self.sources.len() < limits::MAX_SOURCES {
             return source;
         }
-        self.sources
-            .retain(|_, entry| entry.pending > 0 || !entry.bucket.is_full(now));
+        if now >= self.next_sweep {
+            self.next_sweep = now.checked_add(limits::SOURCE_SWEEP).unwrap_or(now);
+            self.sources
+                .retain(|_, entry| entry.pending > 0 || !entry.bucket.is_full(now));
+        }
         if self.sources.len() < limits::MAX_SOURCES {
             source
         } else {

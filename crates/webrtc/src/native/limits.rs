@@ -36,8 +36,10 @@ pub(crate) const SCTP_MAX_RTO_MS: u64 = 5_000;
 /// Highest channel id we use ourselves: Chromium offers 1,024 SCTP streams.
 pub(crate) const MAX_CHANNEL_ID: u16 = 1_022;
 
-/// How many ids rest after use before the oldest is taken again.
-pub(crate) const RESTING_CHANNEL_IDS: usize = 64;
+/// How many ids rest after use before the oldest is taken again; most of the 511 there are. A remote that half-closes its
+/// streams and never closes them still counts a channel as its own when SCTP has long reset it, and go-libp2p (0.51) ends
+/// the connection over an id that it sees again.
+pub(crate) const RESTING_CHANNEL_IDS: usize = 384;
 
 /// Channels of a connection that are open or waiting for the peer's end of the reset. Live streams have their own, lower
 /// bound; a peer that opens channels and never completes their reset ends its own connection here.
@@ -89,6 +91,9 @@ pub(crate) const NEW_PEERS_PER_SOURCE_PER_SECOND: u32 = 32;
 pub(crate) const NEW_PEERS_PER_SOURCE_BURST: u32 = 128;
 /// Sources whose rate is remembered; when full, those that are quiet go first, and then all are judged as one.
 pub(crate) const MAX_SOURCES: usize = 4_096;
+
+/// How often, at most, quiet sources are looked for in a full table.
+pub(crate) const SOURCE_SWEEP: Duration = Duration::from_secs(1);
 
 /// Addresses a connection may be reached from: a browser tries each of its interfaces, and moves between networks.
 pub(crate) const MAX_ADDRESSES_PER_CONNECTION: usize = 8;

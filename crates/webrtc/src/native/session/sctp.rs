@@ -107,18 +107,16 @@ impl Sctp {
     pub(super) fn new(role: Role) -> Self {
         let mut config = EndpointConfig::default();
         config.max_payload_size(limits::SCTP_PAYLOAD);
-        // Only the side that waits for the association takes one. The other ignores an INIT that crosses its own, as
-        // pion sends: its own INIT is answered all the same, and a second association would orphan the first.
-        let server = match role {
-            Role::Client => None,
-            Role::Server => {
-                let mut server = ServerConfig::default();
-                server.transport = transport_config();
-                Some(Arc::new(server))
-            }
-        };
+        let mut server = ServerConfig::default();
+        server.transport = transport_config();
+        let mut endpoint = Endpoint::new(Arc::new(config), Some(Arc::new(server)));
+        if role == Role::Client {
+            // The dialer ignores an INIT that crosses its own, as pion sends: its own is answered all the same. (Without a
+            // server configuration sctp-proto 0.10.8 would panic instead.)
+            endpoint.reject_new_associations();
+        }
         Self {
-            endpoint: Endpoint::new(Arc::new(config), server),
+            endpoint,
             handle: AssociationHandle(0),
             association: None,
             established: false,
@@ -162,6 +160,8 @@ impl Sctp {
             {
                 self.handle = handle;
                 self.association = Some(association);
+                // Each further INIT would leave a record behind, however many come.
+                self.endpoint.reject_new_associations();
             }
             Some((_, DatagramEvent::NewAssociation(_))) => {}
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
@@ -515,3 +515,6 @@ fn raw(payload: Payload) -> Option<Vec<Bytes>> {
         Payload::PartialDecode(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

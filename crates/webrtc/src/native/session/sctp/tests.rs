@@ -1,0 +1,161 @@
+use std::time::Duration;
+
+use super::*;
+
+/// Two associations with a perfect wire between them.
+struct Pair {
+    now: Instant,
+    client: Sctp,
+    server: Sctp,
+    at_client: Vec<Event>,
+    at_server: Vec<Event>,
+}
+
+fn packets(from: &mut Sctp, now: Instant) -> Vec<Bytes> {
+    std::iter::from_fn(|| from.poll_transmit(now))
+        .flatten()
+        .collect()
+}
+
+impl Pair {
+    fn new() -> Self {
+        let mut pair = Self {
+            now: Instant::now(),
+            client: Sctp::new(Role::Client),
+            server: Sctp::new(Role::Server),
+            at_client: Vec::new(),
+            at_server: Vec::new(),
+        };
+        pair.client.connect();
+        pair
+    }
+
+    /// Moves packets until there are none.
+    fn settle(&mut self) {
+        for _ in 0..1_000 {
+            self.now += Duration::from_millis(1);
+            self.client.handle_timeout(self.now);
+            self.server.handle_timeout(self.now);
+            self.at_client
+                .extend(std::iter::from_fn(|| self.client.poll_event()));
+            self.at_server
+                .extend(std::iter::from_fn(|| self.server.poll_event()));
+            for packet in packets(&mut self.client, self.now) {
+                self.server.handle_packet(self.now, packet);
+            }
+            for packet in packets(&mut self.server, self.now) {
+                self.client.handle_packet(self.now, packet);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crossing_or_repeated_init_is_ignored() {
+    let mut pair = Pair::new();
+    let mut stranger = Sctp::new(Role::Client);
+    stranger.connect();
+    let init = packets(&mut stranger, pair.now).remove(0);
+    // As pion sends its own before it answers ours.
+    pair.client.handle_packet(pair.now, init);
+    pair.settle();
+    assert!(
+        pair.at_client.contains(&Event::Connected) && pair.at_server.contains(&Event::Connected)
+    );
+    for _ in 0..100 {
+        let mut stranger = Sctp::new(Role::Client);
+        stranger.connect();
+        for packet in packets(&mut stranger, pair.now) {
+            pair.server.handle_packet(pair.now, packet);
+        }
+    }
+    let id = pair.client.open().unwrap();
+    assert!(
+        pair.client
+            .write(id, Bytes::from_static(b"still connected"))
+    );
+    pair.settle();
+    assert_eq!(pair.server.read(id).unwrap(), b"still connected".as_slice());
+}
+
+#[test]
+fn a_channel_left_to_its_owner_is_reset_by_it_once() {
+    let mut pair = Pair::new();
+    pair.settle();
+    let id = pair.client.open().unwrap();
+    pair.settle();
+    assert!(pair.at_server.contains(&Event::Opened(id)));
+    pair.server.close(id);
+    pair.settle();
+    assert_eq!(
+        pair.client.channels.get(&id),
+        Some(&State::Open),
+        "the acceptor waits"
+    );
+    pair.client.close(id);
+    pair.settle();
+    assert!(!pair.client.channels.contains_key(&id) && !pair.server.channels.contains_key(&id));
+}
+
+#[test]
+fn a_channel_its_owner_never_closes_is_closed_after_a_while() {
+    let mut pair = Pair::new();
+    pair.settle();
+    let id = pair.client.open().unwrap();
+    pair.settle();
+    pair.server.close(id);
+    // What comes meanwhile is discarded rather than kept from the window.
+    assert!(pair.client.write(id, Bytes::from(vec![1; 10_000])));
+    pair.settle();
+    assert_eq!(pair.client.buffered(id), 0);
+    pair.now += limits::LEFT_CHANNEL_TIMEOUT;
+    pair.settle();
+    // The end comes after the last message, here the ACK of the channel.
+    assert_eq!(pair.client.read(id), None);
+    pair.settle();
+    assert!(pair.at_client.contains(&Event::Closed(id)));
+    assert!(!pair.server.channels.contains_key(&id));
+}
+
+#[test]
+fn an_unannounced_channel_is_closed() {
+    let mut pair = Pair::new();
+    pair.settle();
+    let id = 10;
+    let association = pair.client.association.as_mut().unwrap();
+    let mut stream = association
+        .open_stream(id, PayloadProtocolIdentifier::Binary)
+        .unwrap();
+    stream
+        .write_with_ppi(b"no OPEN before", PayloadProtocolIdentifier::Binary)
+        .unwrap();
+    pair.settle();
+    assert!(!pair.at_server.contains(&Event::Opened(id)));
+    assert!(!pair.server.channels.contains_key(&id));
+    assert!(
+        !pair
+            .at_server
+            .iter()
+            .any(|event| matches!(event, Event::Lost(_)))
+    );
+}
+
+#[test]
+fn used_ids_rest_before_they_are_used_again() {
+    let mut free = VecDeque::new();
+    let mut fresh = 2;
+    for round in 0..limits::RESTING_CHANNEL_IDS {
+        let id = next_id(&mut free, &mut fresh).unwrap();
+        assert_eq!(usize::from(id), 2 + 2 * round);
+        free.push_back(id);
+    }
+    let id = next_id(&mut free, &mut fresh).unwrap();
+    free.push_back(id);
+    assert_eq!(next_id(&mut free, &mut fresh), Some(2));
+    fresh = u32::from(limits::MAX_CHANNEL_ID) + 1;
+    let mut left = free.len();
+    while next_id(&mut free, &mut fresh).is_some() {
+        left -= 1;
+    }
+    assert_eq!(left, 0);
+}
