@@ -12,7 +12,7 @@ available: Hello | null, } | { "t": "rpc",
 /**
  * The message.
  */
-m: Dummy, 
+m: unknown, 
 /**
  * The stream whose port goes with it.
  */
@@ -24,4 +24,4 @@ stream: string,
 /**
  * The message.
  */
-m: Dummy, };
+m: unknown, };

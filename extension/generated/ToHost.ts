@@ -7,7 +7,7 @@ export type ToHost = { "t": "rpc",
 /**
  * As the page sent it.
  */
-m: Dummy, } | { "t": "port", 
+m: unknown, } | { "t": "port", 
 /**
  * Which stream.
  */
@@ -15,4 +15,4 @@ stream: string,
 /**
  * As the page sent it.
  */
-m: Dummy, };
+m: unknown, };

@@ -12,6 +12,7 @@ mod browsers;
 mod demo;
 mod extension;
 mod generate;
+mod interop;
 mod lint;
 mod npm;
 mod process;

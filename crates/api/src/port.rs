@@ -24,6 +24,7 @@ pub enum ToHost<M> {
     /// A JSON-RPC message of the page.
     Rpc {
         /// As the page sent it.
+        #[cfg_attr(test, ts(type = "unknown"))]
         m: M,
     },
     /// A message of a stream port.
@@ -31,6 +32,7 @@ pub enum ToHost<M> {
         /// Which stream.
         stream: String,
         /// As the page sent it.
+        #[cfg_attr(test, ts(type = "unknown"))]
         m: M,
     },
 }
@@ -48,6 +50,7 @@ pub enum FromHost<M> {
     /// A JSON-RPC message for the page.
     Rpc {
         /// The message.
+        #[cfg_attr(test, ts(type = "unknown"))]
         m: M,
         /// The stream whose port goes with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +62,7 @@ pub enum FromHost<M> {
         /// Which stream.
         stream: String,
         /// The message.
+        #[cfg_attr(test, ts(type = "unknown"))]
         m: M,
     },
 }

@@ -1,6 +1,5 @@
 //! What `cargo xtask test` runs, in this order.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use anyhow::{Result, bail};
 use super::counts::{self, Counts};
 use super::{Group, Outcome, Stage, deny, directions};
 use crate::extension::{self, Browser};
+use crate::interop::{self, GO_PEER};
 use crate::process::{BUILD_LIMIT, Process, which};
 use crate::toolchain::{self, cargo};
 use crate::workspace::{Profile, Workspace};
@@ -55,7 +55,7 @@ pub fn all() -> Vec<Stage> {
         stage("eslint", Group::Lint, eslint),
         stage("web-ext lint", Group::Lint, web_ext),
         stage("browser tests", Group::E2e, browser_tests),
-        stage("interop", Group::Interop, interop),
+        stage("interop", Group::Interop, against_others),
     ]
 }
 
@@ -168,32 +168,17 @@ fn browser_tests(workspace: &Workspace) -> Result<Outcome> {
     finish(node)
 }
 
-fn interop(workspace: &Workspace) -> Result<Outcome> {
-    let Some(go) = which("go") else {
+fn against_others(workspace: &Workspace) -> Result<Outcome> {
+    let Some(peer) = interop::go_peer(workspace)? else {
         return Ok(Outcome::Skipped(
             "Go is not in PATH, and the go-libp2p peer needs it".into(),
         ));
     };
-    let peer = workspace
-        .path("target/interop")
-        .join(format!("go-peer{}", env::consts::EXE_SUFFIX));
-    progress::timed("go-libp2p peer", || {
-        Process::new(go)
-            .args(["build", "-o"])
-            .arg(&peer)
-            .arg(".")
-            .dir(&workspace.path("tests/interop/go"))
-            .limit(BUILD_LIMIT)
-            .hint("Go 1.25 or newer builds it, with modules from the Go module proxy")
-            .read()
-    })?;
-    progress::timed("js-libp2p peer", || {
-        npm::install(&workspace.path("tests/interop/js"))
-    })?;
+    interop::js_peer(workspace)?;
     build(workspace)?;
     wasm::build_probe(workspace)?;
     let node = node_tests(workspace, "tests/interop", INTEROP_LIMIT)?
-        .env("MOORING_GO_PEER", peer)
+        .env(GO_PEER, peer)
         .env(
             browsers::variable(Browser::Chrome),
             browsers::find_or_install(Browser::Chrome)?,
