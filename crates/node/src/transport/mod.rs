@@ -9,6 +9,7 @@ mod imp;
 #[cfg(target_arch = "wasm32")]
 #[path = "web.rs"]
 mod imp;
+mod yamux;
 
 use std::sync::Arc;
 
@@ -17,13 +18,13 @@ use libp2p::{
     PeerId, Transport,
     core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
     identity::Keypair,
-    noise, relay, yamux,
+    noise, relay,
 };
 
 use crate::{
     Config, Error,
     address_policy::{Gate, GatedTransport},
-    limits::{UPGRADE_TIMEOUT, YAMUX_STREAMS},
+    limits::UPGRADE_TIMEOUT,
 };
 
 /// What a transport gives the swarm.
@@ -39,7 +40,7 @@ pub(crate) fn build(
     let circuits = circuits
         .upgrade(Version::V1)
         .authenticate(noise_config(&config.keypair)?)
-        .multiplex(yamux_config())
+        .multiplex(yamux::Upgrade)
         .timeout(UPGRADE_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
         .boxed();
@@ -56,10 +57,4 @@ pub(crate) fn build(
 
 fn noise_config(keypair: &Keypair) -> Result<noise::Config, Error> {
     noise::Config::new(keypair).map_err(|error| Error::Config(error.to_string()))
-}
-
-fn yamux_config() -> yamux::Config {
-    let mut config = yamux::Config::default();
-    config.set_max_num_streams(YAMUX_STREAMS);
-    config
 }

@@ -8,7 +8,7 @@ use libp2p::{
     dns, swarm, tcp, websocket,
 };
 
-use super::{BoxedTransport, noise_config, yamux_config};
+use super::{BoxedTransport, noise_config, yamux};
 use crate::{
     Config, Error, TransportKind,
     address_policy::{Gate, GatedTransport},
@@ -41,13 +41,13 @@ pub(super) fn build(config: &Config, gate: &Arc<Gate>) -> Result<BoxedTransport,
     let websocket = websocket::Config::new(resolving_tcp(gate)?)
         .upgrade(Version::V1Lazy)
         .authenticate(noise_config(&config.keypair)?)
-        .multiplex(yamux_config())
+        .multiplex(yamux::Upgrade)
         .timeout(UPGRADE_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     let tcp = resolving_tcp(gate)?
         .upgrade(Version::V1Lazy)
         .authenticate(noise_config(&config.keypair)?)
-        .multiplex(yamux_config())
+        .multiplex(yamux::Upgrade)
         .timeout(UPGRADE_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     Ok(webrtc

@@ -9,7 +9,7 @@ use libp2p::{
     swarm,
 };
 
-use super::{BoxedTransport, noise_config, yamux_config};
+use super::{BoxedTransport, noise_config, yamux};
 use crate::{Config, Error, TransportKind, address_policy::Gate, limits::UPGRADE_TIMEOUT};
 
 /// What can be dialed.
@@ -30,7 +30,7 @@ pub(super) fn build(config: &Config, _gate: &Arc<Gate>) -> Result<BoxedTransport
     let websocket = libp2p_websocket_websys::Transport::default()
         .upgrade(Version::V1Lazy)
         .authenticate(noise_config(&config.keypair)?)
-        .multiplex(yamux_config())
+        .multiplex(yamux::Upgrade)
         .timeout(UPGRADE_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
     Ok(webrtc
