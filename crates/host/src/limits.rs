@@ -88,7 +88,7 @@ pub const HOUR: Duration = Duration::from_secs(60 * 60);
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Time limit of one access to the extension's storage: it goes through the service worker, which may have to start.
-pub const STORAGE_TIMEOUT: Duration = Duration::from_secs(10);
+pub const STORAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest stored record that is read, in bytes. Storage as a whole holds 10 MiB in Chrome.
 pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
 /// Damaged records that are kept aside for each store.

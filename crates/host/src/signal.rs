@@ -2,6 +2,9 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::Future,
+    pin::Pin,
     task::{Context, Poll, Waker},
 };
 
@@ -9,7 +12,9 @@ use std::{
 #[derive(Default)]
 pub(crate) struct Signal {
     count: Cell<u64>,
-    wakers: RefCell<Vec<Waker>>,
+    /// One for each [`Changed`] that was polled and still waits, so bounded by the tasks there are.
+    wakers: RefCell<BTreeMap<u64, Waker>>,
+    next: Cell<u64>,
 }
 
 impl Signal {
@@ -22,27 +27,46 @@ impl Signal {
     pub(crate) fn notify(&self) {
         self.count.set(self.count.get().wrapping_add(1));
         // Taken out first: waking may run code that waits again.
-        for waker in self.wakers.take() {
+        for waker in self.wakers.take().into_values() {
             waker.wake();
         }
     }
 
     /// Waits until the count is not `seen` any more.
-    pub(crate) async fn changed(&self, seen: u64) {
-        std::future::poll_fn(|cx| self.poll_changed(seen, cx)).await;
+    pub(crate) fn changed(&self, seen: u64) -> Changed<'_> {
+        let key = self.next.get();
+        self.next.set(key.wrapping_add(1));
+        Changed {
+            signal: self,
+            seen,
+            key,
+        }
     }
+}
 
-    fn poll_changed(&self, seen: u64, cx: &mut Context<'_>) -> Poll<()> {
-        if self.count.get() != seen {
+/// The future of [`Signal::changed`].
+pub(crate) struct Changed<'a> {
+    signal: &'a Signal,
+    seen: u64,
+    key: u64,
+}
+
+impl Future for Changed<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.signal.count.get() != self.seen {
             return Poll::Ready(());
         }
-        let mut wakers = self.wakers.borrow_mut();
-        // One entry a task, so that the list grows no longer than there are tasks (bounded by the quotas), however
-        // often each is polled.
-        if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-            wakers.push(cx.waker().clone());
-        }
+        let waker = cx.waker().clone();
+        self.signal.wakers.borrow_mut().insert(self.key, waker);
         Poll::Pending
+    }
+}
+
+impl Drop for Changed<'_> {
+    fn drop(&mut self) {
+        self.signal.wakers.borrow_mut().remove(&self.key);
     }
 }
 
@@ -53,15 +77,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wakes_everybody_once() {
+    fn wakes_everybody_and_keeps_nobody() {
         let signal = Signal::default();
         let seen = signal.seen();
         assert!(signal.changed(seen).now_or_never().is_none());
+        assert!(signal.wakers.borrow().is_empty());
         block_on(async {
             join!(signal.changed(seen), signal.changed(seen), async {
-                signal.notify()
+                assert_eq!(signal.wakers.borrow().len(), 2);
+                signal.notify();
             });
         });
+        assert!(signal.wakers.borrow().is_empty());
         assert!(signal.changed(seen).now_or_never().is_some());
         assert!(signal.changed(signal.seen()).now_or_never().is_none());
     }

@@ -65,7 +65,10 @@ pub(super) fn read(mut message: Value) -> Message {
         _ => None,
     };
     let params = message.take("params");
+    let is_response = message.get("result").is_some() || message.get("error").is_some();
     match (id, method) {
+        // Nobody asked the page anything.
+        (Some(_), None) if is_response => Message::Dropped,
         (Some(id), Some(method)) => Message::Request { id, method, params },
         (Some(id), None) => Message::Malformed(
             Some(id),
@@ -137,6 +140,7 @@ mod tests {
                 None,
             ),
             (json!({"jsonrpc": "2.0", "method": "node.hello"}), None),
+            (json!({"jsonrpc": "2.0", "id": 1, "result": {}}), None),
             (json!({}), None),
         ] {
             assert_eq!(code(message.clone()), expected, "{message}");

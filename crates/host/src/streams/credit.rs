@@ -279,7 +279,13 @@ impl Machine {
             let bytes = std::mem::replace(&mut self.ahead, rest);
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             self.credit = self.credit.saturating_sub(length);
-            self.tell.push_back(Tell::Data(bytes));
+            // What has not been told yet goes with it: each message costs the same, however little it holds.
+            match self.tell.back_mut() {
+                Some(Tell::Data(last)) if last.len().saturating_add(bytes.len()) <= READ_CHUNK => {
+                    last.extend_from_slice(&bytes);
+                }
+                _ => self.tell.push_back(Tell::Data(bytes)),
+            }
         }
         if self.down == Half::Ending && self.ahead.is_empty() {
             self.tell.push_back(Tell::CloseWrite);

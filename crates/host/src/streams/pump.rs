@@ -28,19 +28,22 @@ pub(super) async fn run(
     let mut unflushed = false;
     poll_fn(|cx| {
         *port.pump.borrow_mut() = Some(cx.waker().clone());
-        for _ in 0..PUMP_STEPS {
+        let mut more = true;
+        let mut steps = 0..PUMP_STEPS;
+        while more && steps.next().is_some() {
             let wrote = write(port, Pin::new(&mut stream), cx, &mut unflushed);
             let read = read(port, Pin::new(&mut stream), cx, &mut buffer);
-            tell(port, &post);
-            if port.machine.borrow().is_over() {
-                return Poll::Ready(());
-            }
-            if !wrote && !read {
-                return Poll::Pending;
-            }
+            more = (wrote || read) && !port.machine.borrow().is_over();
         }
-        // There is more, and others have their turn first.
-        cx.waker().wake_by_ref();
+        // Only now, so that what came in pieces goes on as one message.
+        tell(port, &post);
+        if port.machine.borrow().is_over() {
+            return Poll::Ready(());
+        }
+        if more {
+            // There is more, and others have their turn first.
+            cx.waker().wake_by_ref();
+        }
         Poll::Pending
     })
     .await;
