@@ -68,8 +68,8 @@ impl View {
 fn wanted_by(owners: &[String], direction: Direction, most: usize) -> String {
     if owners.is_empty() {
         return match direction {
-            Direction::Inbound => "opened by the peer".to_owned(),
-            Direction::Outbound => "kept by the node".to_owned(),
+            Direction::Inbound => "by the peer".to_owned(),
+            Direction::Outbound => "for the node".to_owned(),
         };
     }
     let mut names: Vec<String> = owners
@@ -126,8 +126,8 @@ mod tests {
     #[test]
     fn it_says_who_asked() {
         let said = |owners: &[&str], direction| View::new(&connection(owners, direction)).wanted_by;
-        assert_eq!(said(&[], Direction::Inbound), "opened by the peer");
-        assert_eq!(said(&[], Direction::Outbound), "kept by the node");
+        assert_eq!(said(&[], Direction::Inbound), "by the peer");
+        assert_eq!(said(&[], Direction::Outbound), "for the node");
         assert_eq!(
             said(&["https://a.example", "user"], Direction::Inbound),
             "for a.example and you"

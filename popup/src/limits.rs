@@ -26,7 +26,7 @@ pub const MAX_LABEL: usize = 40;
 pub const MAX_ADDRESS: usize = 72;
 
 /// Characters of a peer id on a row: enough of both ends to tell peers apart at a glance.
-pub const MAX_PEER: usize = 17;
+pub const MAX_PEER: usize = 13;
 
 /// Characters of a certificate hash or foreign peer id inside an address.
 pub const MAX_HASH: usize = 11;

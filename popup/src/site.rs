@@ -1,6 +1,6 @@
 //! What a row says about a site: what it may do, until when, and what it was denied.
 
-use mooring_api::{descriptor::Descriptor, popup::Site, prompt::Duration};
+use mooring_api::{popup::Site, prompt::Duration};
 
 use crate::{format, limits::MAX_TEXT, words};
 
@@ -72,13 +72,9 @@ impl View {
                     until: until(grant.duration, grant.expires_at),
                 })
                 .collect(),
-            denied: site.denied.iter().map(permission).collect(),
+            denied: site.denied.iter().map(words::denial).collect(),
         }
     }
-}
-
-fn permission(descriptor: &Descriptor) -> String {
-    words::permission(descriptor)
 }
 
 fn until(duration: Duration, expires_at: Option<u64>) -> Until {
@@ -93,7 +89,7 @@ fn until(duration: Duration, expires_at: Option<u64>) -> Until {
 
 #[cfg(test)]
 mod tests {
-    use mooring_api::popup::SiteGrant;
+    use mooring_api::{Descriptor, popup::SiteGrant};
 
     use super::*;
 
@@ -124,6 +120,6 @@ mod tests {
         assert_eq!(view.granted[0].until.words(0), "until you take it back");
         assert_eq!(view.granted[1].until.words(3_600_000 - 60_000), "for 1 min");
         assert_eq!(view.granted[1].until.words(u64::MAX), "it is over");
-        assert_eq!(view.denied, ["see the node's peer id and addresses"]);
+        assert_eq!(view.denied, ["see this node’s peer id and addresses"]);
     }
 }

@@ -109,7 +109,7 @@ pub fn say(phase: Phase, head: Option<&Head>, last: Option<&LastSeen>, now: u64)
             let more = match last {
                 None => String::new(),
                 Some(last) => format!(
-                    "When you last looked ({}) it was {}.",
+                    "Last seen {}: {}.",
                     ago(now.saturating_sub(last.at)),
                     state(last.state)
                 ),

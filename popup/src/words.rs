@@ -84,10 +84,21 @@ pub fn transport(name: &str) -> String {
     }
 }
 
+/// What a denial keeps a site from, to follow "may not". Denials of a wider permission leave the plain one open.
+pub fn denial(descriptor: &Descriptor) -> String {
+    match descriptor {
+        Descriptor::Dial {
+            private_network: true,
+        } => "connect to peers on your local network".to_owned(),
+        Descriptor::Routing { write: true } => "announce in the DHT".to_owned(),
+        other => permission(other),
+    }
+}
+
 /// What a permission lets a site do, to follow "may".
 pub fn permission(descriptor: &Descriptor) -> String {
     match descriptor {
-        Descriptor::Identity {} => "see the node's peer id and addresses".to_owned(),
+        Descriptor::Identity {} => "see this node’s peer id and addresses".to_owned(),
         Descriptor::Peers {} => "see peers and connections".to_owned(),
         Descriptor::Dial {
             private_network: false,
@@ -162,6 +173,15 @@ mod tests {
             permission(&Descriptor::Pubsub { topics }),
             "publish and receive on t0, t1, t2, t3, 2 more topics"
         );
+    }
+
+    #[test]
+    fn a_denial_of_more_says_what_more() {
+        let denied = denial(&Descriptor::Dial {
+            private_network: true,
+        });
+        assert_eq!(denied, "connect to peers on your local network");
+        assert_eq!(denial(&Descriptor::Peers {}), "see peers and connections");
     }
 
     #[test]

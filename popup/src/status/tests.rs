@@ -82,10 +82,7 @@ fn without_a_word_from_the_node_the_phase_speaks() {
         at: 0,
     };
     let looking = say(Phase::Looking, None, Some(&last), 180_000);
-    assert_eq!(
-        looking.more,
-        "When you last looked (3 min ago) it was online."
-    );
+    assert_eq!(looking.more, "Last seen 3 min ago: online.");
     assert_eq!(say(Phase::Looking, None, None, 0).more, "");
     for phase in [Phase::Restarting, Phase::Missing, Phase::Gone] {
         // What was said before does not count any more.

@@ -35,11 +35,16 @@ pub fn own(state: State) -> impl IntoView {
         .with_untracked(|preferences| preferences.addresses);
     view! {
         <section class="card own" aria-labelledby="own-heading">
-            <h2 id="own-heading">
-                "This node’s peer id"
-                <span class="hint">{move || if remembered() { " (as last seen)" } else { "" }}</span>
-            </h2>
             <div class="line">
+                <h2 id="own-heading">
+                    "This node’s peer id"
+                    <span class="hint">{move || if remembered() { " (as last seen)" } else { "" }}</span>
+                </h2>
+                <Show when=move || shown.get().is_some()>
+                    {copy::button("Copy the peer id", move || shown.get_untracked().unwrap_or_default())}
+                </Show>
+            </div>
+            <p>
                 <code
                     class="peer-id"
                     class:remembered=remembered
@@ -48,11 +53,9 @@ pub fn own(state: State) -> impl IntoView {
                 >
                     {move || shown.get().unwrap_or_else(|| "none yet".to_owned())}
                 </code>
-                <Show when=move || shown.get().is_some()>
-                    {copy::button("Copy the peer id", move || shown.get_untracked().unwrap_or_default())}
-                </Show>
-            </div>
+            </p>
             <details
+                hidden=move || now.get().is_none()
                 open=unfolded
                 on:toggle=move |event| {
                     let open = event_target::<web_sys::HtmlDetailsElement>(&event).open();

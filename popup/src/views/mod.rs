@@ -16,7 +16,7 @@ use icons::{Icon, icon};
 /// The whole dashboard.
 pub fn dashboard(state: State) -> impl IntoView {
     follow_theme(state);
-    let stale = move || state.phase.get() != Phase::Live;
+    let stale = move || state.phase.get() == Phase::Restarting;
     view! {
         <header class="bar">
             {icon(Icon::Anchor)}

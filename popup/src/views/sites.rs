@@ -6,15 +6,16 @@ use crate::{format, pending::Subject, site::View, state::State};
 
 /// The section: how many there are, and a row for each site.
 pub fn section(state: State) -> impl IntoView {
-    let count = Memo::new(move |_| {
-        state
-            .head
-            .with(|head| head.as_ref().map_or(0, |head| head.sites))
-    });
+    let known = Memo::new(move |_| state.head.with(|head| head.as_ref().map(|head| head.sites)));
     let unfolded = state
         .preferences
         .with_untracked(|preferences| preferences.sites);
-    let hidden = move || count.get().saturating_sub(state.sites.with(Vec::len));
+    let hidden = move || {
+        known
+            .get()
+            .unwrap_or(0)
+            .saturating_sub(state.sites.with(Vec::len))
+    };
     view! {
         <section class="card list">
             <details
@@ -25,17 +26,18 @@ pub fn section(state: State) -> impl IntoView {
                 }
             >
                 <summary class="heading">
-                    {move || match count.get() {
-                        0 => "No sites".to_owned(),
-                        number => format::count(number, "site", "sites"),
+                    {move || match known.get() {
+                        None => "Sites".to_owned(),
+                        Some(0) => "No sites".to_owned(),
+                        Some(number) => format::count(number, "site", "sites"),
                     }}
                 </summary>
                 <p class="empty">
                     {move || {
-                        if count.get() == 0 {
-                            "No site has asked for anything. When one does, a window asks you first."
-                        } else {
-                            ""
+                        match known.get() {
+                            None => "They show up here when the node answers.",
+                            Some(0) => "No site has asked for anything. When one does, a window asks you first.",
+                            Some(_) => "",
                         }
                     }}
                 </p>
