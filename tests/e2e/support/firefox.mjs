@@ -13,6 +13,8 @@ const preferences = {
   // A temporary extension is removed when the browser ends; an installed one keeps what it stored.
   "extensions.webextensions.keepStorageOnUninstall": true,
   "extensions.webextensions.keepUuidOnUninstall": true,
+  // Round trips to the next process take less than the millisecond that the clock is else rounded to.
+  "privacy.reduceTimerPrecision": false,
   // Nothing talks to the Internet by itself.
   "app.normandy.enabled": false,
   "app.update.enabled": false,
