@@ -77,7 +77,7 @@ async function pingForever() {
   for (;;) {
     try {
       const peer = await dial();
-      step("pinging", "There and back, twice a second");
+      step("pinging", `There and back, every ${EVERY} ms`);
       for (;;) {
         const { rttMs } = await call("peers.ping", { peer, timeoutMs: 10_000 });
         record(rttMs);

@@ -1,7 +1,7 @@
 // The last round trips as a line that moves to the left.
 
 const SHOWN = 90;
-const PADDING = { top: 14, right: 10, bottom: 22, left: 46 };
+const PADDING = { top: 14, right: 10, bottom: 22, left: 64 };
 
 export class Graph {
   #canvas;
@@ -29,12 +29,12 @@ export class Graph {
     const style = getComputedStyle(document.documentElement);
     const colour = (name) => style.getPropertyValue(name).trim();
 
-    const top = ceiling(Math.max(1, ...this.#values.filter((value) => value !== null)));
+    const top = scaleOf(this.#values.filter((value) => value !== null));
     const x = (index) => {
       const step = (width - PADDING.left - PADDING.right) / (SHOWN - 1);
       return width - PADDING.right - (this.#values.length - 1 - index) * step;
     };
-    const y = (value) => height - PADDING.bottom - (value / top) * (height - PADDING.top - PADDING.bottom);
+    const y = (value) => height - PADDING.bottom - (Math.min(value, top) / top) * (height - PADDING.top - PADDING.bottom);
 
     pen.font = "12px system-ui, sans-serif";
     pen.textAlign = "right";
@@ -91,6 +91,13 @@ export class Graph {
     pen.lineTo(shown.at(-1)[0], floor);
     pen.fill();
   }
+}
+
+/** Where the scale ends: a single slow round trip leaves the picture at the top rather than flattening all others. */
+function scaleOf(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const usual = sorted[Math.floor(sorted.length * 0.8)] ?? 1;
+  return ceiling(Math.max(1, Math.min(sorted.at(-1) ?? 1, usual * 3)));
 }
 
 /** The next round number above: 1, 2 or 5 times a power of ten. */
