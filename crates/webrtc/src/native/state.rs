@@ -365,7 +365,16 @@ impl State {
             while let Some(output) = entry.stream.poll_output() {
                 match output {
                     Output::Send(frame) => entry.push(frame),
-                    Output::WakeReader => effects.wake(&mut entry.reader),
+                    Output::WakeReader => {
+                        // Some handlers forget to wait for what comes next and live on being polled whenever anything
+                        // arrives, as other transports do (libp2p-ping 0.48, after it answered a ping).
+                        let waits = entry.reader.is_some();
+                        effects.wake(if waits {
+                            &mut entry.reader
+                        } else {
+                            &mut self.muxer
+                        });
+                    }
                     Output::WakeWriter => effects.wake(&mut entry.writer),
                     Output::CloseChannel => entry.closing = true,
                 }

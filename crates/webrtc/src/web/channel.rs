@@ -76,6 +76,7 @@ impl Channel {
     /// before a task is woken or the connection is touched.
     pub(super) fn run<R>(&self, step: impl FnOnce(&mut stream::Stream) -> R) -> R {
         let (mut reader, mut writer, mut close) = (None, None, false);
+        let mut unawaited = false;
         let (result, done, deadline) = {
             let mut state = self.state.borrow_mut();
             let result = step(&mut state);
@@ -88,7 +89,10 @@ impl Channel {
                             state.on_closed(Failure::ChannelClosed);
                         }
                     }
-                    Output::WakeReader => reader = self.reader.take(),
+                    Output::WakeReader => {
+                        reader = self.reader.take();
+                        unawaited = reader.is_none();
+                    }
                     Output::WakeWriter => writer = self.writer.take(),
                     Output::CloseChannel => close = true,
                 }
@@ -106,6 +110,11 @@ impl Channel {
             }
             if done {
                 peer.forget(self.key);
+            }
+            if unawaited {
+                // Some handlers forget to wait for what comes next and live on being polled whenever
+                // anything arrives, as other transports do (libp2p-ping 0.48, after it answered a ping).
+                peer.wake_driver();
             }
         }
         for waker in [reader, writer].into_iter().flatten() {

@@ -76,7 +76,7 @@ impl Peer {
         self.driver.set(Some(waker.clone()));
     }
 
-    fn wake_driver(&self) {
+    pub(super) fn wake_driver(&self) {
         if let Some(waker) = self.driver.take() {
             waker.wake();
         }
