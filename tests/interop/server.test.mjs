@@ -5,6 +5,9 @@ import { until } from "../e2e/support/wait.mjs";
 import { intact, STREAMS } from "./support/expect.mjs";
 import { dial, server } from "./support/peers.mjs";
 
+// js-libp2p refuses to open more than 64 streams of a protocol at once.
+const AT_ONCE = 64;
+
 let ours;
 before(async () => {
   ours = await server();
@@ -33,8 +36,8 @@ describe("go-libp2p dials the server", () => {
 describe("js-libp2p dials the server", () => {
   // js-libp2p knows version 1 of webrtc-direct only.
   for (const transport of ["webrtc-direct", "ws", "tcp"]) {
-    test(`over ${transport}: ping, and ${STREAMS} echo streams without a stall`, async () => {
-      intact(await dial("js", ours.on(transport), echo(STREAMS, 0)), { sequential: STREAMS });
+    test(`over ${transport}: ping, and ${STREAMS} echo streams one after another, ${AT_ONCE} at once, without a stall`, async () => {
+      intact(await dial("js", ours.on(transport), echo(STREAMS, AT_ONCE)), { sequential: STREAMS, concurrent: AT_ONCE });
     });
   }
 });

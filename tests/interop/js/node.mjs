@@ -1,23 +1,23 @@
 // A js-libp2p node that echoes and answers pings.
-import './polyfill.mjs'
+import "./polyfill.mjs";
 
 const [{ createLibp2p }, { noise }, { yamux }, { tcp }, { webSockets }, { webRTCDirect }, { identify }, { ping }] = await Promise.all([
-  import('libp2p'),
-  import('@libp2p/noise'),
-  import('@libp2p/yamux'),
-  import('@libp2p/tcp'),
-  import('@libp2p/websockets'),
-  import('@libp2p/webrtc'),
-  import('@libp2p/identify'),
-  import('@libp2p/ping')
-])
+  import("libp2p"),
+  import("@libp2p/noise"),
+  import("@libp2p/yamux"),
+  import("@libp2p/tcp"),
+  import("@libp2p/websockets"),
+  import("@libp2p/webrtc"),
+  import("@libp2p/identify"),
+  import("@libp2p/ping"),
+]);
 
-export const ECHO = '/mooring/echo/1.0.0'
+export const ECHO = "/mooring/echo/1.0.0";
 
 // The tests open hundreds of streams at once on purpose; the limits under test are the other side's.
-const STREAMS = 1024
+const STREAMS = 1024;
 
-export async function createNode (listen = []) {
+export async function createNode(listen = []) {
   const node = await createLibp2p({
     addresses: { listen },
     transports: [tcp(), webSockets(), webRTCDirect()],
@@ -25,19 +25,19 @@ export async function createNode (listen = []) {
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },
     connectionMonitor: { enabled: false },
-    services: { identify: identify(), ping: ping() }
-  })
-  await node.handle(ECHO, echo, { maxInboundStreams: STREAMS, runOnLimitedConnection: true })
-  return node
+    services: { identify: identify(), ping: ping() },
+  });
+  await node.handle(ECHO, echo, { maxInboundStreams: STREAMS, runOnLimitedConnection: true });
+  return node;
 }
 
-async function echo (stream) {
+async function echo(stream) {
   try {
     for await (const chunk of stream) {
-      if (!stream.send(chunk)) await stream.onDrain()
+      if (!stream.send(chunk)) await stream.onDrain();
     }
-    await stream.close()
+    await stream.close();
   } catch (error) {
-    stream.abort(error)
+    stream.abort(error);
   }
 }
