@@ -28,7 +28,7 @@ async function fresh(t, path = "/") {
     await page.close();
     await own.close();
   });
-  return Object.assign(page, { origin: own.origin });
+  return Object.assign(page, { origin: own.origin, site: own });
 }
 
 const code = async (page, method, params) => (await request(page, method, params)).error?.code;
@@ -75,6 +75,42 @@ test("a page that comes back from the back/forward cache hears it again", async 
 test("pages whose policy forbids all connections can use the node", async (t) => {
   const page = await fresh(t, "/strict");
   await available(page);
+  await call(page, "node.hello");
+});
+
+test("pages on loopback are served by every name of it", async (t) => {
+  const six = await startSite("::1");
+  t.after(() => six.close());
+  for (const url of [six.url(), site.url().replace("127.0.0.1", "localhost")]) {
+    const page = await chromium.open(url);
+    await available(page);
+    assert.equal((await call(page, "node.hello")).version, 1, url);
+    await page.close();
+  }
+});
+
+test("a page that is only prerendered meets silence until it is looked at", async (t) => {
+  const page = await fresh(t);
+  await available(page);
+  await page.evaluate(() => {
+    const rules = document.createElement("script");
+    rules.type = "speculationrules";
+    rules.textContent = JSON.stringify({ prerender: [{ urls: ["/prerendered"], eagerness: "immediate" }] });
+    document.head.append(rules);
+  });
+  await until("the prerendering", () =>
+    page.site.requests.some(({ url, purpose }) => url === "/client.js" && purpose?.includes("prerender")),
+  );
+  await page.evaluate(() => {
+    location.href = "/prerendered";
+  });
+  // The driver's view of the page changes hands with it.
+  await until("the prerendered page to be shown and to hear of the node", () =>
+    page.evaluate(() => window.early !== undefined && window.node.notifications("node.available").length > 0),
+  );
+  const { prerendered, early } = await page.evaluate(() => ({ prerendered: window.prerendered, early: window.early }));
+  assert.equal(prerendered, true);
+  assert.deepEqual(early, [], "nothing was heard before");
   await call(page, "node.hello");
 });
 
@@ -331,6 +367,31 @@ test("the window shows the full origin, and the user may trim what is asked", as
   const byName = Object.fromEntries(result.granted.map((each) => [each.name, each]));
   assert.deepEqual(byName, { dial: { name: "dial" }, streams: { name: "streams", protocols: ["/b/1"] } });
   assert.equal(await code(page, "connections.list"), 4100);
+});
+
+test("in its first half second the window has nothing that could be pressed", async (t) => {
+  const page = await fresh(t);
+  await available(page);
+  const asked = request(page, "permissions.request", { permissions: [{ name: "peers" }] });
+  const prompt = await chromium.prompt();
+  await prompt.waitForSelector("body.ready");
+  const { before, armed } = await prompt.evaluate(
+    () =>
+      new Promise((done) => {
+        const start = performance.now();
+        const pressable = () => document.querySelectorAll("button, select, input:enabled").length;
+        const before = pressable();
+        new MutationObserver(() => pressable() > 0 && done({ before, armed: performance.now() - start })).observe(
+          document.body,
+          { childList: true, subtree: true, attributes: true },
+        );
+      }),
+  );
+  assert.equal(before, 0);
+  assert.ok(armed > 0);
+  assert.equal(await prompt.evaluate(() => document.activeElement.tagName), "H1", "Enter and Space press nothing");
+  await answerPrompt(chromium, "close");
+  assert.equal((await asked).error?.code, 4001);
 });
 
 test("grants are kept by origin, and given back by name or all", async (t) => {

@@ -5,11 +5,12 @@ const host = enterNamespace();
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launchFirefox } from "./support/firefox.mjs";
-import { available, call } from "./support/page.mjs";
+import { available, call, request } from "./support/page.mjs";
 import { allowed, denied, dial, echoes, manyEchoes, pageToServer } from "./support/scenarios.mjs";
 import { discard, scratch } from "./support/scratch.mjs";
 import { startServer } from "./support/server.mjs";
 import { startSite } from "./support/site.mjs";
+import { until } from "./support/wait.mjs";
 
 let firefox;
 let server;
@@ -80,4 +81,42 @@ test("the identity outlives the browser", async (t) => {
     }
   }
   assert.equal(seen[0], seen[1]);
+});
+
+test("pages on loopback are served by every name of it, other http pages meet silence", async (t) => {
+  const six = await startSite("::1");
+  const four = await freshSite(t);
+  const elsewhere = await startSite(host);
+  t.after(() => Promise.all([six.close(), elsewhere.close()]));
+  for (const url of [six.url(), four.url(), four.url().replace("127.0.0.1", "localhost")]) {
+    const page = await firefox.open(url);
+    await available(page);
+    assert.equal((await call(page, "node.hello")).version, 1, url);
+    await page.close();
+  }
+  const silent = await firefox.open(elsewhere.url());
+  await silent.evaluate(() => void window.node.request("node.hello"));
+  // Somebody else's full round trip is time enough for an answer that is not to come.
+  const other = await firefox.open(four.url());
+  await available(other);
+  await call(other, "node.status");
+  assert.deepEqual(await silent.evaluate(() => window.node.messages), []);
+  await silent.close();
+  await other.close();
+});
+
+test("the background page is loaded anew: what it had gets 4900, the identity and the session's grants stay", async (t) => {
+  const page = await allowed(firefox, await freshSite(t), [{ name: "identity" }]);
+  const { peerId } = await call(page, "identity.get");
+  const pending = request(page, "permissions.request", { permissions: [{ name: "peers" }] });
+  await firefox.prompt();
+  const popup = await firefox.openOwn("popup.html");
+  const start = Date.now();
+  await popup.evaluate(() => browser.runtime.getBackgroundPage().then((background) => background.location.reload()));
+  assert.equal((await pending).error?.code, 4900);
+  assert.equal((await call(page, "identity.get")).peerId, peerId);
+  assert.ok(Date.now() - start < 3_000, `back after ${Date.now() - start} ms`);
+  await until("the prompt of the node that went to close", async () => (await firefox.promptsOpen()).length === 0);
+  await popup.close();
+  await page.close();
 });

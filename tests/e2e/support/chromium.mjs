@@ -14,7 +14,7 @@ const quiet = [
   "--disable-default-apps",
   "--disable-features=OptimizationHints,MediaRouter,Translate,DialMediaRouteProvider",
   // Names are not resolved at all: pages under test are on loopback.
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE ::1",
 ];
 
 /**

@@ -93,6 +93,19 @@ const routes = {
     body: page("strict", `<script src="/client.js"></script>`),
     headers: { "content-security-policy": "default-src 'none'; script-src 'self'" },
   }),
+  "/prerendered": () => ({
+    body: page(
+      "prerendered",
+      `<script src="/client.js"></script><script>
+        window.prerendered = document.prerendering;
+        const keep = () => { window.early = [...node.messages]; };
+        if (document.prerendering) {
+          void node.request("node.hello", {}, "too early");
+          document.addEventListener("prerenderingchange", keep, { once: true });
+        } else keep();
+      </script>`,
+    ),
+  }),
   "/framed": () => ({ body: page("framed", `<script src="/client.js"></script><iframe src="/"></iframe>`) }),
 };
 
@@ -100,7 +113,9 @@ const routes = {
  * @param {string} host the address to serve on
  */
 export async function startSite(host = "127.0.0.1") {
+  const requests = [];
   const server = http.createServer((request, response) => {
+    requests.push({ url: request.url, purpose: request.headers["sec-purpose"] });
     const { pathname } = new URL(request.url, "http://site");
     const found = Object.hasOwn(routes, pathname) ? routes[pathname]() : undefined;
     if (!found) {
@@ -114,6 +129,8 @@ export async function startSite(host = "127.0.0.1") {
   const { port } = server.address();
   return {
     port,
+    /** What was asked for, and why if the browser said so. */
+    requests,
     origin: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
     url: (path = "/") => `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`,
     close: () =>
