@@ -27,7 +27,8 @@ const server = http.createServer((request, response) => {
   const file = path.join(values.dist, name);
   const type = TYPES[path.extname(name)];
   if (!type || !fs.existsSync(file)) {
-    response.writeHead(404).end();
+    // An extension's page has no favicon to ask for.
+    response.writeHead(name === "favicon.ico" ? 204 : 404).end();
     return;
   }
   response.writeHead(200, { "content-type": type, "content-security-policy": csp });

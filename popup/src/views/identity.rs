@@ -81,7 +81,7 @@ pub fn own(state: State) -> impl IntoView {
                 }}
                 <ul class="addresses" data-testid="addresses">
                     <For each=move || addresses.get() key=Clone::clone let:address>
-                        {own_address(address)}
+                        {own_address(address, now.get_untracked().unwrap_or_default())}
                     </For>
                 </ul>
             </details>
@@ -89,11 +89,11 @@ pub fn own(state: State) -> impl IntoView {
     }
 }
 
-fn own_address(address: String) -> impl IntoView {
+fn own_address(address: String, own: String) -> impl IntoView {
     let full = format::clean(&address, MAX_TEXT);
     view! {
         <li class="line">
-            <code class="address" title=full>{format::address(&address, "")}</code>
+            <code class="address" title=full>{format::address(&address, &own)}</code>
             {copy::button("Copy this address", move || address.clone())}
         </li>
     }
