@@ -233,7 +233,15 @@ impl EventLoop {
         if known && let Some(plan) = connected {
             return Ok(plan);
         }
-        let addresses = usable(addresses, peer, request.scope, direct)?;
+        let addresses = match usable(addresses, peer, request.scope, direct) {
+            // Nobody gave this address: the peer claims it.
+            Err(Error::BadAddress { .. }) if known => {
+                return Err(Error::DialFailed {
+                    causes: vec!["no known address of this peer can be dialed".into()],
+                });
+            }
+            result => result?,
+        };
         if let Some(plan) = connected {
             return Ok(plan);
         }
