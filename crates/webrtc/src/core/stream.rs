@@ -437,7 +437,7 @@ impl Stream {
         }
     }
 
-    /// Closes our half: sends FIN and waits until the remote has confirmed it, stopped reading,
+    /// Closes our half: sends FIN and waits until the remote has confirmed it, stopped reading or reset,
     /// or let [`limits::FIN_ACK_TIMEOUT`] pass. Call it again when woken.
     pub fn close(&mut self, now: Instant) -> Poll<Result<(), Failure>> {
         match self.sending {
@@ -547,7 +547,15 @@ impl Stream {
                 }
                 Sending::Stopped | Sending::Done | Sending::Failed(_) => {}
             },
-            Some(Flag::Reset) => self.fail(Failure::ResetByRemote, false),
+            Some(Flag::Reset) => {
+                // It ends the remote's sending half; ours was closed, and like STOP_SENDING this says that nobody
+                // reads it any more. libp2p-identify 0.48 reads what it wants and drops the stream unclosed: its
+                // peer's `close` must not depend on whether FIN_ACK or RESET is first.
+                if self.sending == Sending::FinSent {
+                    self.sending = Sending::Done;
+                }
+                self.fail(Failure::ResetByRemote, false);
+            }
         }
         self.settle();
     }

@@ -156,6 +156,18 @@ fn reset_with_data_delivers_the_data_and_then_the_failure() {
 }
 
 #[test]
+fn a_remote_that_drops_the_stream_after_our_fin_does_not_fail_our_close() {
+    let mut a = Fixture::open();
+    assert_eq!(a.write(b"all there is"), Poll::Ready(Ok(12)));
+    assert_eq!(a.close(), Poll::Pending);
+    a.receive_flag(Flag::Reset);
+    assert_eq!(a.woken.1, 1);
+    assert_eq!(a.close(), DONE);
+    assert_eq!(a.read(), Poll::Ready(Err(Failure::ResetByRemote)));
+    assert!(a.closed);
+}
+
+#[test]
 fn old_peers_cost_the_time_limit_only_once() {
     let shared = Shared::default();
     let mut a = Fixture::open_on(&shared);
