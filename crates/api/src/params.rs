@@ -122,7 +122,7 @@ params! {
 }
 
 /// A key of the DHT: raw bytes, or a CID or multihash as text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export))]
 pub enum DhtKey {
@@ -130,6 +130,29 @@ pub enum DhtKey {
     Text(String),
     /// Raw bytes.
     Bytes(#[cfg_attr(test, ts(type = "Uint8Array"))] Bytes),
+}
+
+// By hand: derived untagged code would take bytes that happen to be UTF-8 for text.
+impl<'de> Deserialize<'de> for DhtKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = DhtKey;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes, or a CID or multihash as text")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<DhtKey, E> {
+                Ok(DhtKey::Text(text.to_owned()))
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<DhtKey, E> {
+                Ok(DhtKey::Bytes(Bytes::from(bytes)))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +186,13 @@ mod tests {
     fn a_key_is_text_or_bytes() {
         let key: Key = serde_json::from_str(r#"{"key":"bafy"}"#).unwrap();
         assert_eq!(key.key, DhtKey::Text("bafy".into()));
-        assert!(serde_json::from_str::<Key>(r#"{"key":{}}"#).is_err());
+        for bad in [r#"{"key":{}}"#, r#"{"key":[1,2]}"#, r#"{"key":1}"#] {
+            assert!(serde_json::from_str::<Key>(bad).is_err(), "{bad}");
+        }
+        let bytes = serde::de::value::BytesDeserializer::<serde::de::value::Error>::new(b"text");
+        assert_eq!(
+            DhtKey::deserialize(bytes).unwrap(),
+            DhtKey::Bytes(Bytes::from(b"text".to_vec()))
+        );
     }
 }
