@@ -43,7 +43,11 @@ pub fn check(workspace: &Workspace) -> Result<()> {
     .read()?;
     if let Err(error) = run(&["fetch", "db"], FETCH_LIMIT).read() {
         let reason = error.to_string();
-        let reason = reason.lines().last().unwrap_or_default().trim();
+        let reason = reason
+            .lines()
+            .map(str::trim)
+            .rfind(|line| !line.is_empty())
+            .unwrap_or_default();
         progress::warning(&format!(
             "advisories skipped: their database cannot be reached from here ({reason})"
         ));

@@ -85,6 +85,7 @@ fn clippy_native(workspace: &Workspace) -> Result<Outcome> {
     let clippy = cargo().args([
         "clippy",
         "--quiet",
+        "--keep-going",
         "--workspace",
         "--all-targets",
         "--",
@@ -98,7 +99,7 @@ fn clippy_native(workspace: &Workspace) -> Result<Outcome> {
 fn clippy_wasm(workspace: &Workspace) -> Result<Outcome> {
     let mut clippy = toolchain::wasm(workspace)?
         .cargo(workspace, "clippy")?
-        .arg("--quiet");
+        .args(["--quiet", "--keep-going"]);
     for package in WASM_CRATES {
         clippy = clippy.args(["--package", package]);
     }

@@ -8,12 +8,12 @@ use futures::{channel::mpsc, executor::block_on, future::join, prelude::*};
 
 use super::*;
 
+type Chunks = stream::Map<mpsc::UnboundedReceiver<Vec<u8>>, fn(Vec<u8>) -> io::Result<Vec<u8>>>;
+
 /// One end of an in-memory byte pipe.
 struct Pipe {
     to: mpsc::UnboundedSender<Vec<u8>>,
-    from: futures::stream::IntoAsyncRead<
-        futures::stream::Map<mpsc::UnboundedReceiver<Vec<u8>>, fn(Vec<u8>) -> io::Result<Vec<u8>>>,
-    >,
+    from: stream::IntoAsyncRead<Chunks>,
 }
 
 fn pipe() -> (Pipe, Pipe) {
