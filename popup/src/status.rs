@@ -50,6 +50,16 @@ impl Head {
         }
     }
 
+    /// Whether it can have connections at all.
+    pub const fn runs(&self) -> bool {
+        !self.paused && !matches!(self.state, NodeState::Failed)
+    }
+
+    /// How many sites there are. A node that failed may not have got as far as knowing any.
+    pub fn known_sites(&self) -> Option<usize> {
+        (self.sites > 0 || self.state != NodeState::Failed).then_some(self.sites)
+    }
+
     /// The node's own peer id, once it has one.
     pub fn peer_id(&self) -> Option<&str> {
         match &self.identity {

@@ -65,6 +65,20 @@ fn a_damaged_identity_goes_before_the_state() {
 }
 
 #[test]
+fn a_node_that_failed_does_not_say_that_there_are_no_sites() {
+    let mut failed = head(NodeState::Failed);
+    assert_eq!(failed.known_sites(), None);
+    assert!(!failed.runs());
+    failed.sites = 2;
+    assert_eq!(failed.known_sites(), Some(2));
+    let mut paused = head(NodeState::Offline);
+    assert_eq!(paused.known_sites(), Some(0));
+    assert!(paused.runs());
+    paused.paused = true;
+    assert!(!paused.runs());
+}
+
+#[test]
 fn online_says_to_whom() {
     let mut online = head(NodeState::Online);
     assert_eq!(said(&online).more, "Not connected to anybody yet.");

@@ -7,7 +7,7 @@ use super::{
     copy,
     icons::{Icon, icon},
 };
-use crate::{connection::View, format, link::Phase, pending::Subject, state::State};
+use crate::{connection::View, format, link::Phase, pending::Subject, state::State, status::Head};
 
 /// The section: how many there are, and a row for each connection.
 pub fn section(state: State) -> impl IntoView {
@@ -49,7 +49,9 @@ pub fn section(state: State) -> impl IntoView {
 }
 
 fn empty(state: State, counts: Option<(usize, usize)>) -> &'static str {
+    let runs = state.head.with(|head| head.as_ref().is_none_or(Head::runs));
     match (state.phase.get(), counts) {
+        (Phase::Live, Some((_, 0))) if !runs => "There are none while the node is not running.",
         (Phase::Live, Some((_, 0))) => {
             "Peers show up here when a site or you dial one, or when somebody dials this node."
         }

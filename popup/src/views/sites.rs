@@ -2,11 +2,15 @@
 
 use leptos::prelude::*;
 
-use crate::{format, pending::Subject, site::View, state::State};
+use crate::{format, pending::Subject, site::View, state::State, status::Head};
 
 /// The section: how many there are, and a row for each site.
 pub fn section(state: State) -> impl IntoView {
-    let known = Memo::new(move |_| state.head.with(|head| head.as_ref().map(|head| head.sites)));
+    let known = Memo::new(move |_| {
+        state
+            .head
+            .with(|head| head.as_ref().and_then(Head::known_sites))
+    });
     let unfolded = state
         .preferences
         .with_untracked(|preferences| preferences.sites);
@@ -35,7 +39,7 @@ pub fn section(state: State) -> impl IntoView {
                 <p class="empty">
                     {move || {
                         match known.get() {
-                            None => "They show up here when the node answers.",
+                            None => "They show up here when the node runs.",
                             Some(0) => "No site has asked for anything. When one does, a window asks you first.",
                             Some(_) => "",
                         }
