@@ -18,6 +18,7 @@ const MADE: &str = "made";
 
 /// What was found or made.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // There is one at a time, for a moment.
 pub(crate) enum Identity {
     /// To be used.
     Ready(Keypair),
