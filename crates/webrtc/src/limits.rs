@@ -81,6 +81,20 @@ pub const MAX_PENDING_INBOUND: usize = 256;
 /// 1024 streams a direction, half of them for each side to open.
 pub const MAX_STREAMS: usize = 1024;
 
+/// Ids of closed channels that a browser is kept from using again on the same connection. It always
+/// takes the lowest free id, so otherwise the id of a stream that just ended is the next stream's; to
+/// a go-libp2p application that has half-closed the former and not let go of it yet (0.51), that is a
+/// broken connection. They cannot be given back, so half of the 512 are left to be used again.
+pub const MAX_PARKED_IDS: usize = 256;
+
+/// How long opening a channel waits for the ids of ended ones to become free, so that they can be taken first.
+/// On one machine or one network that takes 2–10 ms; on a slower path the id is safely in use when this has passed.
+pub const ID_WAIT: Duration = Duration::from_millis(20);
+
+/// After such a wait channels are opened without one for this long: where streams come and go all the time,
+/// there is always an id about to become free.
+pub const ID_GRACE: Duration = Duration::from_millis(5);
+
 /// ICE state `disconnected` heals by itself after a lost packet or a network change; a connection
 /// that stays in it this long is given up.
 pub const DISCONNECTED_TIMEOUT: Duration = Duration::from_secs(15);

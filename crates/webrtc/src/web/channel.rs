@@ -23,10 +23,20 @@ use crate::{
 /// What a channel is known by to its connection.
 pub(super) type Key = u32;
 
+/// Who opened a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opener {
+    /// The browser chose its id when we asked for it.
+    Us,
+    /// The remote, or nobody (the handshake channel).
+    Remote,
+}
+
 /// A data channel. Shared by its connection and, until that is dropped, the [`super::Stream`].
 pub(super) struct Channel {
     key: Key,
     js: RtcDataChannel,
+    opener: Opener,
     peer: Weak<Peer>,
     state: RefCell<stream::Stream>,
     reader: Cell<Option<Waker>>,
@@ -40,6 +50,7 @@ impl Channel {
     pub(super) fn new(
         key: Key,
         js: RtcDataChannel,
+        opener: Opener,
         peer: &Rc<Peer>,
         shared: &stream::Shared,
     ) -> Rc<Self> {
@@ -48,6 +59,7 @@ impl Channel {
         Rc::new(Self {
             key,
             js,
+            opener,
             peer: Rc::downgrade(peer),
             state: RefCell::new(stream::Stream::new(shared, Instant::now())),
             reader: Cell::new(None),
@@ -58,6 +70,10 @@ impl Channel {
 
     pub(super) fn js(&self) -> &RtcDataChannel {
         &self.js
+    }
+
+    pub(super) fn opener(&self) -> Opener {
+        self.opener
     }
 
     pub(super) fn is_open(&self) -> bool {

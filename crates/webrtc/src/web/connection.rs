@@ -76,11 +76,16 @@ impl StreamMuxer for Connection {
     }
 
     fn poll_outbound(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::Substream, Self::Error>> {
         self.peer.set_driver(cx.waker());
-        self.peer.poll_open().map_ok(Stream::new)
+        let opened = self.peer.poll_open().map_ok(Stream::new);
+        if opened.is_pending() {
+            // It may have to be tried again at a certain time.
+            self.poll_timer(cx);
+        }
+        opened
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {

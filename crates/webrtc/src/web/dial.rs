@@ -110,6 +110,7 @@ async fn connect(address: &DialAddress, version: Version) -> Result<Connected, E
         peer.until(|peer| peer.js().connection_state() == RtcPeerConnectionState::Connected),
     )
     .await?;
+    peer.watch_association();
     tracing::debug!(?version, "connected, not authenticated yet");
     Ok(Connected {
         version,

@@ -50,6 +50,18 @@ pub(super) fn create_data_channel(
         .map_err(|other| error(OPERATION, &other))
 }
 
+/// Sets or clears the handler for changes of what [`association_ended`] looks at.
+pub(super) fn on_association_change(connection: &RtcPeerConnection, handler: Option<&Function>) {
+    let handler = handler.map_or(JsValue::NULL, JsValue::from);
+    let name = JsValue::from_str("onstatechange");
+    if let Some(sctp) = get(connection, "sctp") {
+        let _ = Reflect::set(&sctp, &name, &handler);
+        if let Some(dtls) = get(&sctp, "transport") {
+            let _ = Reflect::set(&dtls, &name, &handler);
+        }
+    }
+}
+
 /// Whether the SCTP association, or the DTLS transport below it, has ended. That is how a browser
 /// shows that the remote closed the connection; `connectionState` stays `connected` until ICE
 /// notices, many seconds later.

@@ -16,6 +16,7 @@ mod channel;
 mod connection;
 mod count;
 mod dial;
+mod ids;
 mod js;
 mod peer;
 mod stream;

@@ -17,8 +17,9 @@ use web_sys::{
 use web_time::Instant;
 
 use super::{
-    channel::{Channel, Key},
+    channel::{Channel, Key, Opener},
     count::Counted,
+    ids::Ids,
     js,
 };
 use crate::{
@@ -33,6 +34,7 @@ pub(super) struct Peer {
     callbacks: OnceCell<Callbacks>,
     channels: RefCell<HashMap<Key, Rc<Channel>>>,
     next_key: Cell<Key>,
+    ids: Ids,
     /// Opened by the remote and not accepted yet.
     inbound: RefCell<VecDeque<Rc<Channel>>>,
     /// Time limits of the streams.
@@ -52,6 +54,7 @@ impl Peer {
             callbacks: OnceCell::new(),
             channels: RefCell::default(),
             next_key: Cell::new(0),
+            ids: Ids::default(),
             inbound: RefCell::default(),
             deadlines: RefCell::default(),
             disconnected: Cell::new(None),
@@ -95,7 +98,7 @@ impl Peer {
         init.set_negotiated(true);
         init.set_id(noise::CHANNEL_ID);
         let channel = js::create_data_channel(self.js(), Some(&init))?;
-        Ok(self.adopt(channel))
+        Ok(self.adopt(channel, Opener::Remote))
     }
 
     /// A new channel of ours; pending while there are too many.
@@ -106,8 +109,11 @@ impl Peer {
         if self.channels.borrow().len() >= MAX_STREAMS {
             return Poll::Pending;
         }
+        if !self.ids.may_open(Instant::now()) {
+            return Poll::Pending;
+        }
         match js::create_data_channel(self.js(), None) {
-            Ok(channel) => Poll::Ready(Ok(self.adopt(channel))),
+            Ok(channel) => Poll::Ready(Ok(self.adopt(channel, Opener::Us))),
             Err(error) if self.channels.borrow().len() <= 1 => Poll::Ready(Err(error)),
             Err(error) => {
                 // Out of ids: some come back when streams end, which wakes the driver.
@@ -129,20 +135,16 @@ impl Peer {
         }
     }
 
-    fn adopt(self: &Rc<Self>, js: RtcDataChannel) -> Rc<Channel> {
+    fn adopt(self: &Rc<Self>, js: RtcDataChannel, opener: Opener) -> Rc<Channel> {
         let key = self.next_key.get();
         self.next_key.set(key.wrapping_add(1));
-        let channel = Channel::new(key, js, self, &self.shared);
+        let channel = Channel::new(key, js, opener, self, &self.shared);
         if let Some(callbacks) = self.callbacks.get() {
-            let bind = |closure: &JsValue| {
-                let function: &Function = closure.unchecked_ref();
-                function.bind1(&JsValue::UNDEFINED, &JsValue::from(key))
-            };
             let js = channel.js();
-            js.set_onopen(Some(&bind(callbacks.open.as_ref())));
-            js.set_onmessage(Some(&bind(callbacks.message.as_ref())));
-            js.set_onclose(Some(&bind(callbacks.close.as_ref())));
-            js.set_onbufferedamountlow(Some(&bind(callbacks.low.as_ref())));
+            js.set_onopen(Some(&bind(callbacks.open.as_ref(), key)));
+            js.set_onmessage(Some(&bind(callbacks.message.as_ref(), key)));
+            js.set_onclose(Some(&bind(callbacks.close.as_ref(), key)));
+            js.set_onbufferedamountlow(Some(&bind(callbacks.low.as_ref(), key)));
         }
         self.channels.borrow_mut().insert(key, channel.clone());
         if channel.is_open() {
@@ -163,6 +165,12 @@ impl Peer {
         let channel = self.channels.borrow_mut().remove(&key);
         if let Some(channel) = channel {
             channel.detach();
+            if let (Opener::Us, None, Some(callbacks)) =
+                (channel.opener(), self.lost(), self.callbacks.get())
+            {
+                self.ids
+                    .watch(channel.js(), |id| bind(callbacks.freed.as_ref(), id));
+            }
             self.wake_driver();
         }
     }
@@ -208,11 +216,13 @@ impl Peer {
         if silent.is_some_and(|at| at <= now) {
             self.lose(Loss::Silent);
         }
-        let first = self.deadlines.borrow().first().map(|&(at, _)| at);
-        match (first, silent.filter(|_| self.lost().is_none())) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
+        if self.lost().is_some() {
+            return None;
         }
+        let first = self.deadlines.borrow().first().map(|&(at, _)| at);
+        // A channel that waits to be opened is not this task's to open: only wake it then.
+        let opening = self.ids.deadline().filter(|&at| now < at);
+        [first, silent, opening].into_iter().flatten().min()
     }
 
     // --- The end --------------------------------------------------------------------------------
@@ -226,6 +236,8 @@ impl Peer {
         tracing::debug!(%loss, "connection ended");
         self.js().set_ondatachannel(None);
         self.js().set_onconnectionstatechange(None);
+        js::on_association_change(self.js(), None);
+        self.ids.detach();
         let channels = self.channels.take();
         for channel in channels.values() {
             channel.detach();
@@ -233,6 +245,21 @@ impl Peer {
         }
         self.js().close();
         self.wake_driver();
+    }
+
+    /// From now on the end of the SCTP association is noticed. It exists only once both descriptions are set.
+    pub(super) fn watch_association(&self) {
+        if let Some(callbacks) = self.callbacks.get() {
+            let callback = callbacks.association.as_ref().unchecked_ref();
+            js::on_association_change(self.js(), Some(callback));
+        }
+        self.check_association();
+    }
+
+    fn check_association(&self) {
+        if js::association_ended(self.js()) {
+            self.lose(Loss::ClosedByRemote);
+        }
     }
 
     fn on_state(&self) {
@@ -260,9 +287,18 @@ impl Peer {
             js.close();
             return;
         }
-        let channel = self.adopt(js);
+        let channel = self.adopt(js, Opener::Remote);
         self.inbound.borrow_mut().push_back(channel);
         self.wake_driver();
+    }
+
+    fn on_id_freed(&self, id: u16) {
+        if js::association_ended(self.js()) {
+            self.lose(Loss::ClosedByRemote);
+        } else {
+            self.ids.on_closed(id, self.js());
+            self.wake_driver();
+        }
     }
 
     fn on_channel_closed(&self, key: Key) {
@@ -299,11 +335,20 @@ impl Drop for Peer {
 /// while it runs, as nothing that a callback does drops a connection.
 struct Callbacks {
     state: Closure<dyn Fn()>,
+    association: Closure<dyn Fn()>,
     channel: Closure<dyn Fn(RtcDataChannelEvent)>,
     open: Closure<dyn Fn(Key)>,
     message: Closure<dyn Fn(Key, MessageEvent)>,
     close: Closure<dyn Fn(Key)>,
     low: Closure<dyn Fn(Key)>,
+    /// With a channel id.
+    freed: Closure<dyn Fn(u16)>,
+}
+
+/// A callback of one channel.
+fn bind(callback: &JsValue, key: impl Into<JsValue>) -> Function {
+    let callback: &Function = callback.unchecked_ref();
+    callback.bind1(&JsValue::UNDEFINED, &key.into())
 }
 
 impl Callbacks {
@@ -331,6 +376,14 @@ impl Callbacks {
                 }
             })
         };
+        let association = {
+            let peer = peer.clone();
+            Closure::<dyn Fn()>::new(move || {
+                if let Some(peer) = peer.upgrade() {
+                    peer.check_association();
+                }
+            })
+        };
         let channel = {
             let peer = peer.clone();
             Closure::<dyn Fn(RtcDataChannelEvent)>::new(move |event: RtcDataChannelEvent| {
@@ -347,6 +400,14 @@ impl Callbacks {
                 }
             })
         };
+        let freed = {
+            let peer = peer.clone();
+            Closure::<dyn Fn(u16)>::new(move |id| {
+                if let Some(peer) = peer.upgrade() {
+                    peer.on_id_freed(id);
+                }
+            })
+        };
         let message = Closure::<dyn Fn(Key, MessageEvent)>::new(move |key, event: MessageEvent| {
             if let Some(channel) = peer.upgrade().and_then(|peer| peer.channel(key)) {
                 channel.on_message(event.data());
@@ -354,11 +415,13 @@ impl Callbacks {
         });
         Self {
             state,
+            association,
             channel,
             open,
             message,
             close,
             low,
+            freed,
         }
     }
 }

@@ -17,7 +17,10 @@ use libp2p_identity::{Keypair, PeerId};
 use send_wrapper::SendWrapper;
 
 use super::{connection::Connection, dial, versions::Versions};
-use crate::{Error, core::address::DialAddress};
+use crate::{
+    Error,
+    core::address::{DialAddress, Host},
+};
 
 /// What a [`Transport`] needs to know.
 #[derive(Debug, Clone)]
@@ -88,6 +91,12 @@ impl libp2p_core::Transport for Transport {
         let Some(target) = DialAddress::parse(&address).map_err(TransportError::Other)? else {
             return Err(TransportError::MultiaddrNotSupported(address));
         };
+        // Browsers take no host names in candidates but mDNS ones; such a dial would only time out.
+        if let Host::Dns(_) = target.host {
+            return Err(TransportError::Other(Error::Address(
+                "browsers dial webrtc-direct by IP address only",
+            )));
+        }
         let dial = dial::dial(self.config.identity.clone(), target, self.versions.clone());
         Ok(Box::pin(SendWrapper::new(dial)))
     }
