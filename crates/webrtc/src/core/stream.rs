@@ -23,85 +23,26 @@
 //! Data is either delivered whole, up to the end of the stream, or followed by the failure; what
 //! arrived before it is still delivered first.
 
-use std::{
-    collections::VecDeque,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-    task::Poll,
-    time::Duration,
-};
+use std::{collections::VecDeque, task::Poll};
 
 use bytes::Bytes;
 use web_time::Instant;
 
 use super::{
-    budget::{Budget, Share},
+    budget::Share,
     frame::{Decoder, Flag, Frame},
 };
 use crate::limits;
 
+mod failure;
 mod receive;
+mod shared;
 #[cfg(test)]
 mod tests;
 
+pub use failure::Failure;
 use receive::ReceiveBuffer;
-
-/// Why a half of a stream ended abnormally.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The remote sent RESET.
-    #[error("reset by the remote")]
-    ResetByRemote,
-    /// The application dropped the stream without closing it.
-    #[error("reset here")]
-    ResetHere,
-    /// The remote sent STOP_SENDING: it does not read any more.
-    #[error("the remote stopped reading")]
-    StoppedByRemote,
-    /// A write after the application closed its half.
-    #[error("written after close")]
-    WriteAfterClose,
-    /// The channel closed without FIN.
-    #[error("the channel closed before the stream ended")]
-    ChannelClosed,
-    /// The connection ended.
-    #[error("the connection ended")]
-    ConnectionLost,
-    /// The channel did not open in [`limits::OPEN_TIMEOUT`].
-    #[error("the channel did not open in time")]
-    OpenTimeout,
-    /// The remote sent what is no frame, or data after FIN.
-    #[error("the remote broke the framing protocol")]
-    Protocol,
-    /// The reader was too slow for [`limits::MAX_RECEIVE_BUFFER_STREAM`] or
-    /// [`limits::MAX_RECEIVE_BUFFER_CONNECTION`].
-    #[error("receive buffer is full")]
-    Overflow,
-}
-
-impl Failure {
-    /// The kind of the [`io::Error`] that readers and writers see.
-    pub fn kind(self) -> io::ErrorKind {
-        match self {
-            Self::ResetByRemote | Self::ChannelClosed => io::ErrorKind::ConnectionReset,
-            Self::ResetHere | Self::ConnectionLost => io::ErrorKind::ConnectionAborted,
-            Self::StoppedByRemote | Self::WriteAfterClose => io::ErrorKind::BrokenPipe,
-            Self::OpenTimeout => io::ErrorKind::TimedOut,
-            Self::Protocol => io::ErrorKind::InvalidData,
-            Self::Overflow => io::ErrorKind::OutOfMemory,
-        }
-    }
-}
-
-impl From<Failure> for io::Error {
-    fn from(failure: Failure) -> Self {
-        io::Error::new(failure.kind(), failure)
-    }
-}
+pub use shared::Shared;
 
 /// What a backend has to do, in this order.
 #[derive(Debug, PartialEq, Eq)]
@@ -116,55 +57,6 @@ pub enum Output {
     /// Close the channel once all messages given before have been sent. Given once, last of all:
     /// the stream is then [done](Stream::is_done) and wants no further events.
     CloseChannel,
-}
-
-/// What the streams of one connection share. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Shared {
-    budget: Budget,
-    fin_ack: Arc<AtomicU8>,
-}
-
-const FIN_ACK_UNKNOWN: u8 = 0;
-const FIN_ACK_SUPPORTED: u8 = 1;
-const FIN_ACK_MISSING: u8 = 2;
-
-impl Default for Shared {
-    fn default() -> Self {
-        Self {
-            budget: Budget::new(limits::MAX_RECEIVE_BUFFER_CONNECTION),
-            fin_ack: Arc::default(),
-        }
-    }
-}
-
-impl Shared {
-    /// Unread bytes of all streams.
-    pub fn received(&self) -> usize {
-        self.budget.used()
-    }
-
-    fn fin_ack_timeout(&self) -> Duration {
-        if self.fin_ack.load(Ordering::Relaxed) == FIN_ACK_MISSING {
-            limits::FIN_ACK_TIMEOUT_OLD_PEER
-        } else {
-            limits::FIN_ACK_TIMEOUT
-        }
-    }
-
-    fn saw_fin_ack(&self) {
-        self.fin_ack.store(FIN_ACK_SUPPORTED, Ordering::Relaxed);
-    }
-
-    fn missed_fin_ack(&self) {
-        // A remote that has ever sent one knows the flag and is merely slow.
-        let _ = self.fin_ack.compare_exchange(
-            FIN_ACK_UNKNOWN,
-            FIN_ACK_MISSING,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
