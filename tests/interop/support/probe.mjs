@@ -3,14 +3,22 @@ import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import puppeteer from "puppeteer-core";
-import { chromiumBinary, root } from "../../e2e/support/binaries.mjs";
+import { chromiumBinary, firefoxBinary, root } from "../../e2e/support/binaries.mjs";
 import { discard, scratch } from "../../e2e/support/scratch.mjs";
 import { until } from "../../e2e/support/wait.mjs";
 
 const folder = path.join(root, "target/pkg/transport-probe");
 const types = { ".js": "text/javascript", ".wasm": "application/wasm" };
 
+// Counts the page's peer connections, so that tests can see that none is left behind.
 const page = `<!doctype html><title>transport probe</title><link rel="icon" href="data:,"><script type="module">
+  window.peerConnections = [];
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...values) {
+      super(...values);
+      peerConnections.push(this);
+    }
+  };
   import init, { Probe } from "/mooring_transport_probe.js";
   await init({ module_or_path: "/mooring_transport_probe_bg.wasm" });
   const level = new URLSearchParams(location.search).get("log") ?? "";
@@ -53,6 +61,28 @@ const chromium = (args) => ({
   ],
 });
 
+/** puppeteer's options for Firefox. */
+export const firefox = () => ({
+  browser: "firefox",
+  executablePath: firefoxBinary(),
+  headless: true,
+  extraPrefsFirefox: {
+    // Nothing talks to the Internet by itself.
+    "app.normandy.enabled": false,
+    "app.update.enabled": false,
+    "browser.safebrowsing.malware.enabled": false,
+    "browser.safebrowsing.phishing.enabled": false,
+    "datareporting.policy.dataSubmissionEnabled": false,
+    "extensions.getAddons.cache.enabled": false,
+    "extensions.systemAddon.update.enabled": false,
+    "extensions.update.enabled": false,
+    "network.captive-portal-service.enabled": false,
+    "network.connectivity-service.enabled": false,
+    "network.dns.disablePrefetch": true,
+    "toolkit.telemetry.enabled": false,
+  },
+});
+
 /**
  * A page with a node in it.
  * @param {object} [options]
@@ -87,11 +117,14 @@ export async function openProbe({ args = [], launch = chromium(args), host = "12
       dial: (address) => call("dial", address),
       echo: (peer, count, atOnce, bytes) => call("echo", peer, count, atOnce, bytes),
       disconnect: (peer) => call("disconnect", peer),
+      /** Peer connections that are not closed. */
+      open: () => tab.evaluate(() => peerConnections.filter((each) => each.connectionState !== "closed").length),
       seen: () => call("seen"),
       seenUntil: (what, test, limit) =>
         until(what, async () => {
           const seen = await call("seen");
-          return test(seen) && seen;
+          if (!test(seen)) throw new Error(`so far it has seen ${JSON.stringify(seen)}`);
+          return seen;
         }, limit),
       close,
     };
