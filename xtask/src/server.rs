@@ -20,6 +20,15 @@ pub fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     Ok(binary(workspace, profile))
 }
 
+/// The debug server as `cargo test --workspace` builds it: alone it would get its dependencies compiled once
+/// more, with the features that it alone asks for. Minutes from cold, nothing after the unit tests.
+pub fn build_with_tests(workspace: &Workspace) -> Result<()> {
+    let cargo = toolchain::cargo()
+        .args(["test", "--workspace", "--no-run"])
+        .dir(workspace.root());
+    progress::timed("server", || cargo.limit(BUILD_LIMIT).read().map(drop))
+}
+
 /// Where the server is once built.
 pub fn binary(workspace: &Workspace, profile: Profile) -> PathBuf {
     let folder = match profile {

@@ -51,7 +51,7 @@ impl Wasm {
                 let mut paths = vec![PathBuf::from(DEBIAN_BIN)];
                 paths.extend(env::split_paths(&path));
                 let path: OsString = env::join_paths(paths).context("PATH")?;
-                let mut process = Process::new(Path::new(DEBIAN_BIN).join("cargo"))
+                let mut process = outside(Process::new(Path::new(DEBIAN_BIN).join("cargo")))
                     .args(["-Z", "build-std=std,panic_abort", subcommand])
                     .env("PATH", path)
                     .env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"))
@@ -88,7 +88,24 @@ impl Wasm {
 
 /// The cargo that runs this program.
 pub fn cargo() -> Process {
-    Process::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    outside(Process::new(
+        env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+    ))
+}
+
+/// Takes away what `cargo run` told this program about itself. Build scripts look at these variables (ring's
+/// does), and would build anew each time a person's `cargo test` follows a `cargo xtask test`.
+fn outside(mut cargo: Process) -> Process {
+    for (name, _) in env::vars_os() {
+        if let Some(name) = name.to_str().filter(|name| is_of_this_package(name)) {
+            cargo = cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+fn is_of_this_package(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
 /// Finds or installs a toolchain for wasm.
@@ -224,6 +241,12 @@ fn rust_version(said: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_describes_this_package_is_kept_from_cargo() {
+        assert!(is_of_this_package("CARGO_MANIFEST_DIR") && is_of_this_package("CARGO_PKG_NAME"));
+        assert!(!is_of_this_package("CARGO_HOME") && !is_of_this_package("CARGO_TARGET_DIR"));
+    }
 
     #[test]
     fn rustc_tells_its_version() {

@@ -124,7 +124,7 @@ fn unit_tests(workspace: &Workspace) -> Result<Outcome> {
 
 fn build(workspace: &Workspace) -> Result<Outcome> {
     extension::build(workspace, Profile::Debug, None)?;
-    server::build(workspace, Profile::Debug)?;
+    server::build_with_tests(workspace)?;
     Ok(Outcome::Fine)
 }
 
