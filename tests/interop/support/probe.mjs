@@ -118,7 +118,7 @@ export async function openProbe({ args = [], launch = chromium(args), host = "12
       echo: (peer, count, atOnce, bytes) => call("echo", peer, count, atOnce, bytes),
       disconnect: (peer) => call("disconnect", peer),
       /** Peer connections that are not closed. */
-      open: () => tab.evaluate(() => peerConnections.filter((each) => each.connectionState !== "closed").length),
+      open: () => tab.evaluate(() => window.peerConnections.filter((each) => each.connectionState !== "closed").length),
       seen: () => call("seen"),
       seenUntil: (what, test, limit) =>
         until(what, async () => {
