@@ -110,13 +110,17 @@ test("a site's events are told, and its release closes what nobody else wants", 
   const other = await startServer();
   t.after(() => other.close());
   await dial(page, other);
-  await until("the event of opening", () =>
-    page.evaluate(() => window.node.notifications("connection.opened").length === 1),
-  );
+  // Of this server only: the node is shared, and the servers of earlier tests may be noticed to be gone meanwhile.
+  const told = (event) =>
+    page.evaluate(
+      (event, peer) =>
+        window.node.notifications(event).filter(({ connection }) => connection.peerId === peer).length === 1,
+      event,
+      other.peer,
+    );
+  await until("the event of opening", () => told("connection.opened"));
   await call(page, "connections.release", { peer: other.peer });
-  await until("the event of closing", () =>
-    page.evaluate(() => window.node.notifications("connection.closed").length === 1),
-  );
+  await until("the event of closing", () => told("connection.closed"));
   await until("the server to notice", () => other.closed() === 1);
   await page.close();
 });

@@ -72,8 +72,14 @@ fn check_direct(
             hashes @ ..,
         ] if hashes.iter().all(is_certhash) => TransportKind::Webtransport,
         [Protocol::Udp(_), Protocol::QuicV1] => TransportKind::Quic,
-        [Protocol::Tcp(_), Protocol::Ws(_) | Protocol::Wss(_)]
-        | [Protocol::Tcp(_), Protocol::Tls, Protocol::Ws(_)] => TransportKind::Websocket,
+        [Protocol::Tcp(_), Protocol::Ws(path) | Protocol::Wss(path)]
+        | [Protocol::Tcp(_), Protocol::Tls, Protocol::Ws(path)] => {
+            // It is put behind host and port as it is: `@10.0.0.1/` there would be another host's URL.
+            if path != "/" {
+                return Err("a WebSocket address has no path but `/`");
+            }
+            TransportKind::Websocket
+        }
         [Protocol::Tcp(_)] => TransportKind::Tcp,
         _ => return Err("it names no transport this node knows"),
     };

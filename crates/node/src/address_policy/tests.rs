@@ -406,6 +406,12 @@ fn transports_of_a_browser() {
         ("/tcp/9/wss".into(), Fine),
         ("/tcp/9/tls/ws".into(), Fine),
         ("/tcp/0/ws".into(), Bad),
+        // What follows host and port in the URL could be another host.
+        ("/tcp/80/x-parity-ws/%2F".into(), Fine),
+        ("/tcp/80/x-parity-ws/%40127.0.0.1%3A8080%2F".into(), Bad),
+        ("/tcp/80/x-parity-wss/%40127.0.0.1%3A8080%2F".into(), Bad),
+        ("/tcp/8/x-parity-ws/80%2F".into(), Bad),
+        ("/tcp/80/x-parity-ws/%2Fpath".into(), Bad),
         ("/tcp/9/http".into(), Bad),
         (String::new(), Bad),
         (format!("/p2p/{PEER}"), Bad),

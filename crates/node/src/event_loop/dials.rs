@@ -175,6 +175,7 @@ impl EventLoop {
             .checked_add(request.timeout.min(MAX_TIMEOUT))
             .unwrap_or(now);
         let owner = request.owner.clone();
+        let scope = request.scope;
         match self.plan(request, direct) {
             Err(error) => {
                 let _ = reply.send(Err(error));
@@ -189,6 +190,7 @@ impl EventLoop {
             }
             Ok(Plan::Dial(peer, addresses)) => {
                 self.start_dial(
+                    scope,
                     peer,
                     addresses,
                     direct,
@@ -262,6 +264,7 @@ impl EventLoop {
 
     fn start_dial(
         &mut self,
+        scope: Scope,
         peer: Option<PeerId>,
         addresses: Vec<Multiaddr>,
         direct: bool,
@@ -312,7 +315,13 @@ impl EventLoop {
                 direct,
                 causes: Vec::new(),
                 waiters: vec![waiter],
-                _approval: self.gate.approve(&addresses),
+                // What the request may not dial needs no way through: global addresses pass by themselves, and
+                // names are then checked again for what they resolve to.
+                _approval: self.gate.approve(if scope.private_network {
+                    &addresses
+                } else {
+                    &[]
+                }),
                 addresses,
             },
         );

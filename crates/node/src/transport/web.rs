@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc};
 
 use libp2p::{
     Transport,
-    core::{muxing::StreamMuxerBox, upgrade::Version},
+    core::{muxing::StreamMuxerBox, transport::timeout::TransportTimeout, upgrade::Version},
     swarm,
 };
 
@@ -23,10 +23,14 @@ pub(crate) const SUPPORTED: &[TransportKind] = &[
 pub(super) fn build(config: &Config, _gate: &Arc<Gate>) -> Result<BoxedTransport, Error> {
     let webrtc =
         mooring_webrtc::Transport::new(mooring_webrtc::Config::new(&config.keypair)).boxed();
-    let webtransport = libp2p_webtransport_websys::Transport::new(
-        libp2p_webtransport_websys::Config::new(&config.keypair),
-    )
-    .boxed();
+    // It has no time limit of its own: a server that accepts and then says nothing would keep the dial forever.
+    let webtransport = TransportTimeout::new(
+        libp2p_webtransport_websys::Transport::new(libp2p_webtransport_websys::Config::new(
+            &config.keypair,
+        ))
+        .boxed(),
+        UPGRADE_TIMEOUT,
+    );
     let websocket = libp2p_websocket_websys::Transport::default()
         .upgrade(Version::V1Lazy)
         .authenticate(noise_config(&config.keypair)?)
