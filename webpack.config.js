@@ -39,7 +39,8 @@ function firefoxManifest(base) {
     manifest_version: 2,
     version: version(),
     // Only Chrome has offscreen documents; only there must open tabs be given their content script by hand.
-    permissions: base.permissions.filter((name) => name !== "offscreen" && name !== "scripting"),
+    // The identity is in IndexedDB, which Firefox may clear when the disk is full unless it is told not to.
+    permissions: [...base.permissions.filter((name) => name !== "offscreen" && name !== "scripting"), "unlimitedStorage"],
     background: { scripts: ["background.js"], persistent: true },
     browser_action: action,
     content_security_policy: base.content_security_policy.extension_pages,

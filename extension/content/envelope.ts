@@ -80,7 +80,10 @@ function idOf(message: unknown): Id | null {
   if (!isRecord(message)) return null;
   const id = message.id;
   if (typeof id === "number") return Number.isFinite(id) ? id : null;
-  if (typeof id === "string") return id.length >= 1 && id.length <= MAX_ID_LENGTH ? id : null;
+  if (typeof id === "string") {
+    // A lone surrogate does not survive UTF-8: the answer would come back under another id.
+    return id.length >= 1 && id.length <= MAX_ID_LENGTH && !/\p{Surrogate}/u.test(id) ? id : null;
+  }
   return null;
 }
 

@@ -142,6 +142,7 @@ const hostile = [
   ["an unknown version", `{ mooring: 2, to: "node", message: { jsonrpc: "2.0", id: "v", method: "node.hello" } }`, [["v", -32600]]],
   ["a version as text", `{ mooring: "1", to: "node", message: { jsonrpc: "2.0", id: 7, method: "node.hello" } }`, [[7, -32600]]],
   ["an id that is null", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: null, method: "node.hello" } }`, [[null, -32600]]],
+  ["an id that is no text", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: "\\ud800", method: "node.hello" } }`, [[null, -32600]]],
   ["an empty id", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: "", method: "node.hello" } }`, [[null, -32600]]],
   ["an id that is too long", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: "x".repeat(129), method: "node.hello" } }`, [[null, -32600]]],
   ["an id that is no number", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: NaN, method: "node.hello" } }`, [[null, -32600]]],

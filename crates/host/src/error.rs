@@ -16,6 +16,9 @@ pub enum Error {
     /// What was read back is not what was written.
     #[error("what was written could not be read back")]
     ReadBack,
+    /// The stored grants could not be read at start, so they are not written over either.
+    #[error("the stored permissions could not be read, and are left as they are")]
+    GrantsUnread,
     /// A message or record could not be made or read.
     #[error("not of the expected shape: {0}")]
     Value(#[from] ValueError),

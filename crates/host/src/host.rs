@@ -37,6 +37,8 @@ pub(crate) struct Core {
     pub(crate) trouble: Cell<Option<&'static str>>,
     /// The version of the grants that is stored.
     saved: Mutex<u64>,
+    /// The grants of before are still in a store that could not be read.
+    grants_unread: bool,
     pub(crate) sessions: Sessions,
     pub(crate) prompts: Prompts,
     pub(crate) popups: Popups,
@@ -58,6 +60,7 @@ impl Host {
             grants: RefCell::new(loaded.grants),
             trouble: Cell::new(loaded.trouble),
             saved: Mutex::new(version),
+            grants_unread: loaded.unread,
             sessions: Sessions::default(),
             prompts: Prompts::default(),
             popups: Popups::default(),
@@ -222,7 +225,14 @@ impl Core {
     }
 
     /// Stores the grants as they are now. Calls that come while one writes are served by one more write.
+    ///
+    /// # Errors
+    /// [`Error::GrantsUnread`] while the store holds what could not be read: what is decided then holds until the
+    /// host ends, and nothing that was decided before is lost.
     pub(crate) async fn save_grants(&self) -> Result<(), Error> {
+        if self.grants_unread {
+            return Err(Error::GrantsUnread);
+        }
         let mut saved = self.saved.lock().await;
         let (version, records) = {
             let grants = self.grants.borrow();

@@ -37,6 +37,8 @@ pub(crate) struct Loaded {
     pub(crate) grants: Grants,
     /// What could not, in words for the user.
     pub(crate) trouble: Option<&'static str>,
+    /// A store did not answer: what it holds is not known, and must not be written over.
+    pub(crate) unread: bool,
 }
 
 /// Reads both stores. Never fails: what cannot be read grants nothing, and a damaged record is kept aside.
@@ -52,6 +54,7 @@ pub(crate) async fn load(platform: &dyn Platform) -> Loaded {
             Ok(Found::Damaged) => damaged(&mut loaded, slots, platform).await,
             Err(error) => {
                 tracing::error!(%error, "the store of permissions cannot be read");
+                loaded.unread = true;
                 loaded.trouble =
                     Some("The sites' permissions cannot be read; sites have to ask again.");
             }

@@ -497,3 +497,38 @@ fn a_damaged_store_grants_nothing_and_says_so() {
         assert_eq!(held["granted"], json!([{"name": "peers"}]));
     });
 }
+
+/// A store that did not answer once must not lose what is in it to whatever is decided afterwards.
+#[test]
+fn a_store_that_could_not_be_read_is_not_written_over() {
+    run(true, async {
+        let platform = Memory::new();
+        let world = World::on(platform.clone()).await;
+        let page = world.page(SITE);
+        let id = page.send(
+            "permissions.request",
+            json!({"permissions": [{"name": "peers"}]}),
+        );
+        world.prompt().await.allow(Choice::Always);
+        page.answer(&id).await.unwrap();
+        world.host.core().save_grants().await.unwrap();
+
+        platform.broken.set(true);
+        let unread = World::on(platform.clone()).await;
+        platform.broken.set(false);
+        let other = unread.page("https://other.example");
+        let _ = other.call("permissions.revoke", json!({})).await;
+        assert_eq!(
+            unread.host.core().save_grants().await,
+            Err(crate::Error::GrantsUnread)
+        );
+
+        let again = World::on(platform).await;
+        let held = again
+            .page(SITE)
+            .call("permissions.query", json!({}))
+            .await
+            .unwrap();
+        assert_eq!(held["granted"], json!([{"name": "peers"}]));
+    });
+}
