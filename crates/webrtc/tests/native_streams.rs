@@ -245,3 +245,49 @@ async fn a_slow_reader_slows_the_writer_and_loses_nothing() {
     assert_eq!(Sha256::digest(&got), digest);
     soon("the writer", writer).await.unwrap();
 }
+
+/// An abandoned download fills the connection's window; dropping it must cost that stream and no other.
+#[tokio::test]
+async fn dropping_a_stream_that_nobody_read_leaves_the_connection_alone() {
+    let mut server = Server::start().await;
+    let mut dialer = dial(server.address.clone()).await;
+    let (_, mut listener) = server.accept().await;
+    let mut ours = outbound(&mut dialer).await.unwrap();
+    ours.write_all(b"x").await.unwrap();
+    let mut theirs = soon("inbound", inbound(&mut listener)).await.unwrap();
+    let written = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(1));
+    let counter = written.clone();
+    let writer = tokio::spawn(async move {
+        let chunk = noise(16_000, 7);
+        while theirs.write_all(&chunk).await.is_ok() {
+            counter.fetch_add(chunk.len(), std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    let mut before = 0;
+    soon("the writer to stand still", async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            let now = written.load(std::sync::atomic::Ordering::Relaxed);
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+    })
+    .await;
+    drop(ours);
+    soon("the writer to be told", writer).await.unwrap();
+
+    let mut next = outbound(&mut dialer).await.unwrap();
+    next.write_all(b"still here").await.unwrap();
+    let closing = tokio::spawn(async move { next.close().await });
+    let mut theirs = soon("the next stream", inbound(&mut listener))
+        .await
+        .unwrap();
+    let mut got = Vec::new();
+    soon("its data", theirs.read_to_end(&mut got))
+        .await
+        .unwrap();
+    assert_eq!(got, b"still here");
+    soon("its end", closing).await.unwrap().unwrap();
+}

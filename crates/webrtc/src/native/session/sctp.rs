@@ -318,6 +318,8 @@ impl Sctp {
         if !self.start_closing(id) {
             return;
         }
+        // Also of a channel of ours: sctp-proto gives the association up when what is unread fills the window at a reset.
+        self.discard(id);
         let leave = self
             .clock
             .filter(|_| !self.is_own(id))
@@ -325,7 +327,6 @@ impl Sctp {
         let Some(until) = leave else {
             return self.reset(id);
         };
-        self.discard(id);
         self.left.insert(id, until);
         if let Some(id) = self.left.take(None) {
             self.reset(id);
@@ -335,6 +336,7 @@ impl Sctp {
     /// Closes a channel now, whoever opened it.
     pub(super) fn refuse(&mut self, id: ChannelId) {
         if self.start_closing(id) {
+            self.discard(id);
             self.reset(id);
         }
     }
