@@ -202,6 +202,22 @@ async fn streams_the_listener_opens_work_too() {
     }
 }
 
+/// Waits until a writer takes no more, and says how much it took.
+async fn stands_still(written: &std::sync::atomic::AtomicUsize) -> usize {
+    let mut before = 0;
+    soon("the writer to stand still", async {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+            let now = written.load(std::sync::atomic::Ordering::Relaxed);
+            if now == before {
+                break now;
+            }
+            before = now;
+        }
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_slows_the_writer_and_loses_nothing() {
     let mut server = Server::start().await;
@@ -222,18 +238,7 @@ async fn a_slow_reader_slows_the_writer_and_loses_nothing() {
         ours.close().await.unwrap();
     });
     // Nobody reads until the writer stands still.
-    let mut before = 0;
-    soon("the writer to stand still", async {
-        loop {
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            let now = written.load(std::sync::atomic::Ordering::Relaxed);
-            if now == before {
-                break;
-            }
-            before = now;
-        }
-    })
-    .await;
+    let before = stands_still(&written).await;
     assert!(
         before < 2_500_000,
         "{before} bytes were taken without a reader"
@@ -263,18 +268,7 @@ async fn dropping_a_stream_that_nobody_read_leaves_the_connection_alone() {
             counter.fetch_add(chunk.len(), std::sync::atomic::Ordering::Relaxed);
         }
     });
-    let mut before = 0;
-    soon("the writer to stand still", async {
-        loop {
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-            let now = written.load(std::sync::atomic::Ordering::Relaxed);
-            if now == before {
-                break;
-            }
-            before = now;
-        }
-    })
-    .await;
+    stands_still(&written).await;
     drop(ours);
     soon("the writer to be told", writer).await.unwrap();
 
