@@ -27,6 +27,9 @@ pub enum Error {
     /// Signalling of a `/webrtc` connection failed.
     #[error("signalling: {0}")]
     Signalling(#[from] SignallingError),
+    /// The circuit for signalling could not be opened; in words, for people only.
+    #[error("no circuit to the peer: {0}")]
+    Circuit(String),
     /// A malformed frame.
     #[error("frame: {0}")]
     Frame(#[from] FrameError),

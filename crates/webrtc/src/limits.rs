@@ -149,3 +149,38 @@ pub const SIGNALLING_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a connection may still come up after the peer ended the stream, which it does when it sees it up.
 pub const SIGNALLING_END_GRACE: Duration = Duration::from_secs(3);
+
+/// Opening the circuit, if there is none yet, and the signalling stream on it.
+pub const SIGNALLING_STREAM_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Negotiating the protocol of a signalling stream: two round trips over the relay.
+pub const SIGNALLING_NEGOTIATION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Dials under way that wait for their signalling stream. The swarm has its own limit on dials.
+pub const MAX_SIGNALLED_DIALS: usize = 64;
+
+/// Offers that wait to be taken up by the swarm.
+pub const MAX_WAITING_OFFERS: usize = 16;
+
+/// Offers of one peer that are answered at once. One, and another for a peer that gave up and began anew.
+pub const MAX_OFFERS_PER_PEER: usize = 2;
+
+/// Offers taken from everybody at once, and then one every [`OFFER_EVERY`]. Each may cost an `RTCPeerConnection`, of which a browser
+/// process has few ([`MAX_PEER_CONNECTIONS`]) and which only the garbage collector gives back.
+pub const OFFER_BURST: u32 = 64;
+/// See [`OFFER_BURST`].
+pub const OFFER_EVERY: Duration = Duration::from_millis(500);
+
+/// The same of one peer, so that it cannot take all. A peer connects once and seldom tries again.
+pub const PEER_OFFER_BURST: u32 = 8;
+/// See [`PEER_OFFER_BURST`].
+pub const PEER_OFFER_EVERY: Duration = Duration::from_secs(5);
+
+/// Peers whose rate is remembered beyond their circuit; the oldest goes first.
+pub const MAX_REMEMBERED_OFFERERS: usize = 256;
+
+/// How long the `init` channel may take to open and close once the connection is up: two round trips.
+pub const INIT_CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the peer may take to end the signalling stream after us, before it is reset.
+pub const SIGNALLING_GOODBYE: Duration = Duration::from_secs(5);

@@ -15,6 +15,8 @@ pub mod budget;
 pub mod certhash;
 pub mod frame;
 pub mod noise;
+#[cfg(test)]
+pub(crate) mod pipe;
 pub mod sdp;
 pub mod signalling;
 pub mod stream;

@@ -9,6 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 
+use super::ice::IcePath;
 use super::path::DialerPath;
 use super::session::Session;
 use super::state::{Effects, Key, Phase, State};
@@ -54,6 +55,8 @@ pub(crate) enum Feed {
     Listener(mpsc::Receiver<Input>),
     /// A dialer's own socket.
     Dialer(Box<DialerPath>),
+    /// The sockets of a connection that was signalled.
+    Ice(Box<IcePath>),
 }
 
 /// Starts the task of a connection.
@@ -72,13 +75,31 @@ pub(crate) fn spawn<G: Send + 'static>(
     let ender = Ender(shared.clone());
     let driver = Driver {
         shared: shared.clone(),
-        socket,
-        remote,
+        way: Some((socket, remote)),
         feed,
     };
     runtime.spawn(async move {
         // Both dropped when the task ends, however it ends.
         let _guard = guard;
+        let _ender = ender;
+        driver.run().await;
+    });
+    shared
+}
+
+/// The same where ICE chooses the path.
+pub(crate) fn spawn_on(runtime: &Handle, session: Session, path: Box<IcePath>) -> Arc<Shared> {
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State::new(session, Instant::now())),
+        wake: Notify::new(),
+    });
+    let ender = Ender(shared.clone());
+    let driver = Driver {
+        shared: shared.clone(),
+        way: None,
+        feed: Feed::Ice(path),
+    };
+    runtime.spawn(async move {
         let _ender = ender;
         driver.run().await;
     });
@@ -100,8 +121,8 @@ impl Drop for Ender {
 
 struct Driver {
     shared: Arc<Shared>,
-    socket: Arc<UdpSocket>,
-    remote: SocketAddr,
+    /// The socket, and where datagrams go. An ICE path may choose another at any time.
+    way: Option<(Arc<UdpSocket>, SocketAddr)>,
     feed: Feed,
 }
 
@@ -112,18 +133,23 @@ impl Driver {
         let sleep = tokio::time::sleep_until(Instant::now().into());
         tokio::pin!(sleep);
         loop {
+            if let Feed::Ice(path) = &self.feed {
+                self.way = path.way();
+            }
             let deadline = self.step(&mut inputs, &mut effects);
             for waker in effects.wakers.drain(..) {
                 waker.wake();
             }
             for datagram in effects.datagrams.drain(..) {
-                socket::send(&self.socket, &datagram, self.remote).await;
+                if let Some((socket, remote)) = &self.way {
+                    socket::send(socket, &datagram, *remote).await;
+                }
             }
             let Some(deadline) = deadline else { return };
             sleep.as_mut().reset(deadline.into());
             tokio::select! {
                 () = self.shared.wake.notified() => {}
-                () = self.feed.receive(&self.socket, &mut inputs) => {}
+                () = self.feed.receive(self.way.as_ref(), &mut inputs) => {}
                 () = sleep.as_mut() => {}
             }
         }
@@ -136,9 +162,12 @@ impl Driver {
             match input {
                 Input::Dtls(datagram) => state.handle_datagram(&datagram, now),
                 Input::Check { from, nominated } => {
-                    if nominated && from != self.remote {
-                        tracing::debug!(old = %self.remote, new = %from, "the peer moved to another path");
-                        self.remote = from;
+                    if let Some((_, remote)) = &mut self.way
+                        && nominated
+                        && from != *remote
+                    {
+                        tracing::debug!(old = %remote, new = %from, "the peer moved to another path");
+                        *remote = from;
                     }
                 }
             }
@@ -147,7 +176,8 @@ impl Driver {
         let deadline = state.advance(now, effects);
         drop(state);
         match &mut self.feed {
-            Feed::Listener(_) => deadline,
+            // The ICE path has its own timer.
+            Feed::Listener(_) | Feed::Ice(_) => deadline,
             Feed::Dialer(path) => {
                 effects.datagrams.extend(path.handle_timeout(now));
                 deadline.map(|deadline| deadline.min(path.poll_timeout()))
@@ -158,15 +188,23 @@ impl Driver {
 
 impl Feed {
     /// Waits for input and takes a batch of it.
-    async fn receive(&mut self, socket: &UdpSocket, inputs: &mut Vec<Input>) {
+    async fn receive(
+        &mut self,
+        way: Option<&(Arc<UdpSocket>, SocketAddr)>,
+        inputs: &mut Vec<Input>,
+    ) {
         match self {
+            Self::Ice(path) => path.receive(inputs).await,
             Self::Listener(queue) => {
                 if queue.recv_many(inputs, limits::DATAGRAM_BATCH).await == 0 {
                     // The listener is gone. The connection ends by the peer's silence, unless somebody closes it.
                     std::future::pending::<()>().await;
                 }
             }
-            Self::Dialer(path) => path.receive(socket, inputs).await,
+            Self::Dialer(path) => match way {
+                Some((socket, _)) => path.receive(socket, inputs).await,
+                None => std::future::pending().await,
+            },
         }
     }
 }

@@ -126,3 +126,15 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Unread bytes of one stream beyond which its messages stay in SCTP. A reader that keeps up never gets here, and one
 /// that does not costs this much and its part of [`SCTP_RECEIVE_BUFFER`].
 pub(crate) const STREAM_RECEIVE_BUFFER: usize = 256 * 1024;
+
+/// Addresses of this machine that a signalled connection has a socket at.
+pub(crate) const MAX_ICE_SOCKETS: usize = 8;
+
+/// Pairs of addresses that ICE checks: each is a datagram every few dozen milliseconds until one works.
+pub(crate) const MAX_ICE_PAIRS: usize = 128;
+
+/// Sources of verified checks that are remembered: the peer's candidates, and what NATs make of them.
+pub(crate) const MAX_ICE_SOURCES: usize = 96;
+
+/// Time between two checks. RFC 8445 asks for 50 ms where many sessions share a path; libwebrtc starts with 48 ms a pair.
+pub(crate) const ICE_PACE: Duration = Duration::from_millis(20);

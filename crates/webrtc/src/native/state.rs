@@ -132,7 +132,11 @@ impl State {
             waits_to_open: false,
             closer: None,
         };
-        state.insert(HANDSHAKE_CHANNEL, now);
+        if state.session.has_handshake_channel() {
+            state.insert(HANDSHAKE_CHANNEL, now);
+        } else {
+            state.next_key = HANDSHAKE.wrapping_add(1);
+        }
         state
     }
 

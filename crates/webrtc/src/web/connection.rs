@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use futures::{FutureExt as _, future::BoxFuture};
 use futures_timer::Delay;
 use libp2p_core::muxing::{StreamMuxer, StreamMuxerEvent};
 use libp2p_noise as noise;
@@ -21,17 +22,30 @@ use crate::{Error, Loss};
 /// streams.
 pub struct Connection {
     /// Kept so that its id is not given to another stream; see [`crate::core::noise::server`].
-    _handshake: SendWrapper<noise::Output<Stream>>,
+    _handshake: Option<SendWrapper<noise::Output<Stream>>>,
     peer: SendWrapper<Rc<Peer>>,
     timer: Option<(Instant, Delay)>,
+    /// Ends the signalling stream beside everything else.
+    goodbye: Option<BoxFuture<'static, ()>>,
 }
 
 impl Connection {
     pub(super) fn new(peer: Rc<Peer>, handshake: noise::Output<Stream>) -> Self {
         Self {
-            _handshake: SendWrapper::new(handshake),
+            _handshake: Some(SendWrapper::new(handshake)),
             peer: SendWrapper::new(peer),
             timer: None,
+            goodbye: None,
+        }
+    }
+
+    /// One whose peer signalling has authenticated; `goodbye` ends that stream.
+    pub(super) fn signalled(peer: Rc<Peer>, goodbye: BoxFuture<'static, ()>) -> Self {
+        Self {
+            _handshake: None,
+            peer: SendWrapper::new(peer),
+            timer: None,
+            goodbye: Some(goodbye),
         }
     }
 
@@ -99,6 +113,13 @@ impl StreamMuxer for Connection {
     ) -> Poll<Result<StreamMuxerEvent, Self::Error>> {
         self.peer.set_driver(cx.waker());
         self.poll_timer(cx);
+        if self
+            .goodbye
+            .as_mut()
+            .is_some_and(|goodbye| goodbye.poll_unpin(cx).is_ready())
+        {
+            self.goodbye = None;
+        }
         match self.peer.lost() {
             Some(loss) => Poll::Ready(Err(Error::ConnectionLost(loss))),
             None => Poll::Pending,

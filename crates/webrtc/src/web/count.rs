@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use js_sys::{Array, Function, Reflect};
 use wasm_bindgen::{JsCast as _, JsValue, closure::Closure};
-use web_sys::RtcPeerConnection;
+use web_sys::{RtcConfiguration, RtcPeerConnection};
 
 use super::js;
 use crate::{Error, limits::MAX_PEER_CONNECTIONS};
@@ -19,20 +19,26 @@ thread_local! {
     static REGISTRY: Option<Registry> = Registry::new();
 }
 
+/// Whether there is WebRTC here.
+pub(super) fn available() -> Result<(), Error> {
+    match js::get(&js_sys::global(), "RTCPeerConnection") {
+        Some(_) => Ok(()),
+        None => Err(Error::Unavailable),
+    }
+}
+
 /// A peer connection that is closed when dropped.
 #[derive(Debug)]
 pub(super) struct Counted(RtcPeerConnection);
 
 impl Counted {
     /// A new one, if the budget allows it.
-    pub(super) fn new() -> Result<Self, Error> {
-        if js::get(&js_sys::global(), "RTCPeerConnection").is_none() {
-            return Err(Error::Unavailable);
-        }
+    pub(super) fn new(configuration: &RtcConfiguration) -> Result<Self, Error> {
+        available()?;
         if EXISTING.get() >= MAX_PEER_CONNECTIONS {
             return Err(Error::TooManyPeerConnections);
         }
-        let connection = RtcPeerConnection::new()
+        let connection = RtcPeerConnection::new_with_configuration(configuration)
             .map_err(|exception| js::error("RTCPeerConnection", &exception))?;
         EXISTING.set(EXISTING.get().saturating_add(1));
         REGISTRY.with(|registry| {

@@ -1,6 +1,6 @@
 //! Calls into the browser that can throw, and what web-sys does not know or would let trap.
 
-use js_sys::{Array, Function, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{RtcDataChannel, RtcDataChannelInit, RtcPeerConnection};
@@ -36,11 +36,20 @@ pub(super) fn create_data_channel(
     connection: &RtcPeerConnection,
     init: Option<&RtcDataChannelInit>,
 ) -> Result<RtcDataChannel, Error> {
+    create_labelled_channel(connection, "", init)
+}
+
+/// The same with a label.
+pub(super) fn create_labelled_channel(
+    connection: &RtcPeerConnection,
+    label: &str,
+    init: Option<&RtcDataChannelInit>,
+) -> Result<RtcDataChannel, Error> {
     const OPERATION: &str = "createDataChannel";
     let method = get(connection, OPERATION)
         .and_then(|method| method.dyn_into::<Function>().ok())
         .ok_or(Error::Unavailable)?;
-    let arguments = Array::of1(&JsValue::from_str(""));
+    let arguments = Array::of1(&JsValue::from_str(label));
     if let Some(init) = init {
         arguments.push(init);
     }
@@ -48,6 +57,27 @@ pub(super) fn create_data_channel(
         .map_err(|exception| error(OPERATION, &exception))?
         .dyn_into()
         .map_err(|other| error(OPERATION, &other))
+}
+
+/// `RTCPeerConnection.addIceCandidate({ candidate, sdpMid })`.
+pub(super) async fn add_ice_candidate(
+    connection: &RtcPeerConnection,
+    candidate: &str,
+    mid: &str,
+) -> Result<(), Error> {
+    const OPERATION: &str = "addIceCandidate";
+    let method = get(connection, OPERATION)
+        .and_then(|method| method.dyn_into::<Function>().ok())
+        .ok_or(Error::Unavailable)?;
+    let init = Object::new();
+    for (name, value) in [("candidate", candidate), ("sdpMid", mid)] {
+        Reflect::set(&init, &name.into(), &value.into())
+            .map_err(|exception| error(OPERATION, &exception))?;
+    }
+    let added = Reflect::apply(&method, connection, &Array::of1(&init))
+        .map_err(|exception| error(OPERATION, &exception))?;
+    promise(OPERATION, Promise::resolve(&added)).await?;
+    Ok(())
 }
 
 /// Sets or clears the handler for changes of what [`association_ended`] looks at.

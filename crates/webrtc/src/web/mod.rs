@@ -1,4 +1,4 @@
-//! The browser backend: webrtc-direct over the browser's `RTCPeerConnection`.
+//! The browser backend: webrtc-direct and `/webrtc` over the browser's `RTCPeerConnection`.
 //!
 //! Everything here runs on one thread and is driven by JavaScript callbacks. Three rules keep that
 //! safe, and each is kept in one place:
@@ -19,10 +19,12 @@ mod dial;
 mod ids;
 mod js;
 mod peer;
+mod signalled;
 mod stream;
 mod transport;
 mod versions;
 
 pub use connection::Connection;
+pub(crate) use signalled::{Agent, Upgrade, check, upgrade};
 pub use stream::Stream;
 pub use transport::{Config, Transport};

@@ -11,8 +11,8 @@ use std::{
 use js_sys::Function;
 use wasm_bindgen::{JsCast as _, JsValue, closure::Closure};
 use web_sys::{
-    MessageEvent, RtcDataChannel, RtcDataChannelEvent, RtcDataChannelInit, RtcPeerConnection,
-    RtcPeerConnectionState,
+    MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelEvent, RtcDataChannelInit,
+    RtcPeerConnection, RtcPeerConnectionState,
 };
 use web_time::Instant;
 
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Error, Loss,
-    core::{noise, stream},
+    core::{noise, signalling::INIT_CHANNEL, stream},
     limits::{DISCONNECTED_TIMEOUT, MAX_PENDING_INBOUND, MAX_STREAMS},
 };
 
@@ -35,6 +35,8 @@ pub(super) struct Peer {
     channels: RefCell<HashMap<Key, Rc<Channel>>>,
     next_key: Cell<Key>,
     ids: Ids,
+    /// The peer's `init` channel has come.
+    init_seen: Cell<bool>,
     /// Opened by the remote and not accepted yet.
     inbound: RefCell<VecDeque<Rc<Channel>>>,
     /// Time limits of the streams.
@@ -49,12 +51,18 @@ pub(super) struct Peer {
 impl Peer {
     /// A new peer connection that takes inbound channels from its first moment.
     pub(super) fn new() -> Result<Rc<Self>, Error> {
+        Self::with_configuration(&RtcConfiguration::new())
+    }
+
+    /// The same with a configuration.
+    pub(super) fn with_configuration(configuration: &RtcConfiguration) -> Result<Rc<Self>, Error> {
         let peer = Rc::new(Self {
-            connection: Counted::new()?,
+            connection: Counted::new(configuration)?,
             callbacks: OnceCell::new(),
             channels: RefCell::default(),
             next_key: Cell::new(0),
             ids: Ids::default(),
+            init_seen: Cell::new(false),
             inbound: RefCell::default(),
             deadlines: RefCell::default(),
             disconnected: Cell::new(None),
@@ -121,6 +129,11 @@ impl Peer {
                 Poll::Pending
             }
         }
+    }
+
+    /// Keeps the id of a channel that has closed from being used again.
+    pub(super) fn park(&self, id: u16) {
+        self.ids.on_closed(id, self.js());
     }
 
     /// The next channel that the remote opened.
@@ -280,6 +293,13 @@ impl Peer {
     }
 
     fn on_channel(self: &Rc<Self>, js: RtcDataChannel) {
+        if js.label() == INIT_CHANNEL {
+            // Its opener closes it, and waits for it to be open first (js-libp2p): so leave it alone. There is only one.
+            if self.init_seen.replace(true) {
+                js.close();
+            }
+            return;
+        }
         let full = self.inbound.borrow().len() >= MAX_PENDING_INBOUND
             || self.channels.borrow().len() >= MAX_STREAMS;
         if full || self.lost().is_some() {

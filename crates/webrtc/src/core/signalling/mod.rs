@@ -1,20 +1,24 @@
 //! Signalling of `/webrtc` (libp2p/specs webrtc/webrtc.md): how two nodes that a relay connects agree on a direct
 //! connection. Offer, answer and candidates go over a stream of the relayed connection.
 //!
+//! - [`address`]: `/webrtc` multiaddrs
 //! - [`message`]: what goes over the stream
 //! - [`candidate`]: one ICE candidate, as typed fields
 //! - [`description`]: a session description, as typed fields
 //! - [`negotiation`]: who says what when, with time limits and bounds
+//! - [`rate`]: how often a peer may begin
 //!
 //! What a peer says is read into typed fields and written anew: nothing of its text reaches a WebRTC implementation,
 //! nor does ours reach the peer. There is no Noise handshake on the direct connection, as the relayed one's authenticates the
 //! certificates in offer and answer.
 
+pub mod address;
 pub mod candidate;
 pub mod description;
 pub mod message;
 pub mod negotiation;
 mod policy;
+pub mod rate;
 
 pub use candidate::{Address, Candidate};
 pub use description::Description;
@@ -49,6 +53,15 @@ pub enum SignallingError {
     /// The peer ended the stream before the exchange was complete.
     #[error("the peer ended signalling early")]
     Ended,
+    /// The peer does not speak the protocol.
+    #[error("the peer does not speak {PROTOCOL}")]
+    NotSpoken,
+    /// The signalling stream could not be opened, in time or at all.
+    #[error("no signalling stream")]
+    NoStream,
+    /// Too many attempts are under way.
+    #[error("too many attempts at once")]
+    TooManyAttempts,
     /// The offer or the answer did not come in time.
     #[error("the peer did not describe its session in time")]
     NoDescription,

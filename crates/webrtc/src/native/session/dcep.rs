@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// What a peer says about a channel on that channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Message {
-    /// Opens a channel. libp2p leaves label and protocol empty, so they are not kept.
+    /// Opens a channel. libp2p leaves label and protocol of streams empty, so they are not kept.
     Open,
     /// Accepts it.
     Ack,
@@ -15,6 +15,13 @@ const ACK: u8 = 0x02;
 const OPEN: u8 = 0x03;
 /// Type, channel type, priority, reliability parameter, and the two lengths.
 const OPEN_HEADER: usize = 12;
+
+/// The label of an OPEN that [`Message::decode`] has taken.
+pub(super) fn label(open: &[u8]) -> Option<&[u8]> {
+    let length: [u8; 2] = open.get(8..)?.get(..2)?.try_into().ok()?;
+    open.get(OPEN_HEADER..)?
+        .get(..usize::from(u16::from_be_bytes(length)))
+}
 
 impl Message {
     /// Reads a message, or `None` when it is neither a whole OPEN nor an ACK.

@@ -84,6 +84,26 @@ impl Session {
         expected: Option<Fingerprint>,
         now: Instant,
     ) -> Result<Self, End> {
+        Self::build(role, certificate, expected, true, now)
+    }
+
+    /// One whose peer signalling has authenticated: without the channel of the Noise handshake.
+    pub(crate) fn signalled(
+        role: Role,
+        certificate: &Certificate,
+        expected: Fingerprint,
+        now: Instant,
+    ) -> Result<Self, End> {
+        Self::build(role, certificate, Some(expected), false, now)
+    }
+
+    fn build(
+        role: Role,
+        certificate: &Certificate,
+        expected: Option<Fingerprint>,
+        handshake: bool,
+        now: Instant,
+    ) -> Result<Self, End> {
         let config = dimpl::Config::builder()
             .mtu(limits::DTLS_MTU)
             // STUN has already shown that the peer receives at its address.
@@ -97,7 +117,7 @@ impl Session {
         let mut session = Self {
             role,
             dtls,
-            sctp: Sctp::new(role),
+            sctp: Sctp::new(role, handshake),
             expected,
             remote: None,
             secured: false,
@@ -109,6 +129,11 @@ impl Session {
         };
         session.handle_timeout(now);
         Ok(session)
+    }
+
+    /// Whether there is a channel for the Noise handshake.
+    pub(crate) fn has_handshake_channel(&self) -> bool {
+        self.sctp.has_handshake_channel()
     }
 
     /// SHA-256 of the certificate the peer showed, once DTLS has it.

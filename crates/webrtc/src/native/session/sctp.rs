@@ -12,8 +12,9 @@ use sctp_proto::{
     TransportConfig,
 };
 
-use super::dcep::Message;
+use super::dcep::{self, Message};
 use super::{ChannelId, End, Role};
+use crate::core::signalling::INIT_CHANNEL;
 use crate::native::limits;
 
 /// What happened to the association or a channel.
@@ -92,6 +93,9 @@ pub(super) struct Sctp {
     /// The next id of our own parity that was never used.
     fresh: u32,
     left: Left,
+    handshake: bool,
+    /// The `init` channel of a signalled session has come; there is only one.
+    init_seen: bool,
     /// The latest time we were told.
     clock: Option<Instant>,
     events: VecDeque<Event>,
@@ -104,7 +108,8 @@ pub(super) const HANDSHAKE_CHANNEL: ChannelId = 0;
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 
 impl Sctp {
-    pub(super) fn new(role: Role) -> Self {
+    /// `handshake`: nobody announces the channel of the Noise handshake, which is there from the beginning.
+    pub(super) fn new(role: Role, handshake: bool) -> Self {
         let mut config = EndpointConfig::default();
         config.max_payload_size(limits::SCTP_PAYLOAD);
         let mut server = ServerConfig::default();
@@ -120,8 +125,13 @@ impl Sctp {
             handle: AssociationHandle(0),
             association: None,
             established: false,
-            // Nobody announces the handshake channel.
-            channels: HashMap::from([(HANDSHAKE_CHANNEL, State::Open)]),
+            handshake,
+            init_seen: handshake,
+            channels: if handshake {
+                HashMap::from([(HANDSHAKE_CHANNEL, State::Open)])
+            } else {
+                HashMap::new()
+            },
             free: VecDeque::new(),
             // RFC 8832, section 6: the DTLS client uses even ids, the server odd ones; 0 is the handshake channel.
             fresh: match role {
@@ -212,8 +222,10 @@ impl Sctp {
                 sctp_proto::Event::Connected => {
                     self.established = true;
                     // It exists already if the peer was first to send on it.
-                    let _ = association
-                        .open_stream(HANDSHAKE_CHANNEL, PayloadProtocolIdentifier::Binary);
+                    if self.handshake {
+                        let _ = association
+                            .open_stream(HANDSHAKE_CHANNEL, PayloadProtocolIdentifier::Binary);
+                    }
                     self.events.push_back(Event::Connected);
                 }
                 sctp_proto::Event::HandshakeFailed { reason }
@@ -248,6 +260,10 @@ impl Sctp {
                 None
             }
         }
+    }
+
+    pub(super) fn has_handshake_channel(&self) -> bool {
+        self.handshake
     }
 
     pub(super) fn can_open(&self) -> bool {
@@ -410,7 +426,7 @@ impl Sctp {
                 if self.channels.get(&id) == Some(&State::Closing) =>
             {
                 self.channels.remove(&id);
-                if self.is_own(id) && id != HANDSHAKE_CHANNEL {
+                if self.is_own(id) && !(self.handshake && id == HANDSHAKE_CHANNEL) {
                     self.free.push_back(id);
                 }
             }
@@ -450,7 +466,13 @@ impl Sctp {
         match (Message::decode(&data), self.channels.get(&id)) {
             (Some(Message::Open), Some(State::Incoming)) => {
                 self.channels.insert(id, State::Open);
-                self.events.push_back(Event::Opened(id));
+                let label = dcep::label(&data).unwrap_or_default();
+                if label == INIT_CHANNEL.as_bytes() && !std::mem::replace(&mut self.init_seen, true)
+                {
+                    // It carries nothing, and the peer closes it.
+                } else {
+                    self.events.push_back(Event::Opened(id));
+                }
                 if let Some(Ok(mut stream)) = self
                     .association
                     .as_mut()

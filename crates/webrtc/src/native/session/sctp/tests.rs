@@ -21,8 +21,8 @@ impl Pair {
     fn new() -> Self {
         let mut pair = Self {
             now: Instant::now(),
-            client: Sctp::new(Role::Client),
-            server: Sctp::new(Role::Server),
+            client: Sctp::new(Role::Client, true),
+            server: Sctp::new(Role::Server, true),
             at_client: Vec::new(),
             at_server: Vec::new(),
         };
@@ -53,7 +53,7 @@ impl Pair {
 #[test]
 fn a_crossing_or_repeated_init_is_ignored() {
     let mut pair = Pair::new();
-    let mut stranger = Sctp::new(Role::Client);
+    let mut stranger = Sctp::new(Role::Client, true);
     stranger.connect();
     let init = packets(&mut stranger, pair.now).remove(0);
     // As pion sends its own before it answers ours.
@@ -63,7 +63,7 @@ fn a_crossing_or_repeated_init_is_ignored() {
         pair.at_client.contains(&Event::Connected) && pair.at_server.contains(&Event::Connected)
     );
     for _ in 0..100 {
-        let mut stranger = Sctp::new(Role::Client);
+        let mut stranger = Sctp::new(Role::Client, true);
         stranger.connect();
         for packet in packets(&mut stranger, pair.now) {
             pair.server.handle_packet(pair.now, packet);

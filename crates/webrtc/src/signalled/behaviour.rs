@@ -1,0 +1,250 @@
+//! Has the circuits: opens signalling streams for dials and accepts those of peers.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    task::{Context, Poll},
+};
+
+use either::Either;
+use futures::{StreamExt as _, channel::mpsc};
+use libp2p_core::{Endpoint, Multiaddr, transport::PortUse};
+use libp2p_identity::PeerId;
+use libp2p_swarm::{
+    ConnectionDenied, ConnectionId, DialFailure, FromSwarm, NetworkBehaviour, NotifyHandler,
+    THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+    behaviour::{ConnectionClosed, ConnectionEstablished},
+    dial_opts::{DialOpts, PeerCondition},
+    dummy,
+};
+use web_time::Instant;
+
+use super::{
+    attempts::{Attempt, Attempts},
+    handler::{Handler, Opened, Request},
+};
+use crate::{
+    Error,
+    core::signalling::{
+        address::{is_circuit, signalled_over},
+        rate::Rate,
+    },
+    limits::{
+        MAX_REMEMBERED_OFFERERS, OFFER_BURST, OFFER_EVERY, PEER_OFFER_BURST, PEER_OFFER_EVERY,
+    },
+};
+
+/// A peer's signalling stream, whose offer is still to come.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) peer: PeerId,
+    pub(super) stream: libp2p_swarm::Stream,
+    pub(super) attempt: Attempt,
+}
+
+/// The behaviour of `/webrtc`.
+#[derive(Debug)]
+pub struct Behaviour {
+    local: PeerId,
+    attempts: Attempts,
+    requests: mpsc::Receiver<Request>,
+    offers: mpsc::Sender<Incoming>,
+    /// Open circuits.
+    circuits: HashMap<PeerId, Vec<ConnectionId>>,
+    /// Circuits dialed for requests.
+    dialing: HashMap<ConnectionId, Request>,
+    actions: VecDeque<Action>,
+    rate: Rate,
+    /// By peer, the oldest first.
+    rates: VecDeque<(PeerId, Rate)>,
+}
+
+type Action = ToSwarm<std::convert::Infallible, Either<Request, std::convert::Infallible>>;
+
+impl Behaviour {
+    pub(super) fn new(
+        local: PeerId,
+        attempts: Attempts,
+        requests: mpsc::Receiver<Request>,
+        offers: mpsc::Sender<Incoming>,
+    ) -> Self {
+        Self {
+            local,
+            attempts,
+            requests,
+            offers,
+            circuits: HashMap::new(),
+            dialing: HashMap::new(),
+            actions: VecDeque::new(),
+            rate: Rate::new(OFFER_BURST, OFFER_EVERY, Instant::now()),
+            rates: VecDeque::new(),
+        }
+    }
+
+    fn on_request(&mut self, request: Request) {
+        if request.reply.is_canceled() {
+            return;
+        }
+        let circuits = self.circuits.get(&request.peer);
+        if let Some(&circuit) = circuits.and_then(|circuits| circuits.last()) {
+            return self.open(circuit, request);
+        }
+        let options = DialOpts::peer_id(request.peer)
+            // A direct connection, or another dial, is no reason not to.
+            .condition(PeerCondition::Always)
+            .addresses(vec![request.circuit.clone()])
+            .build();
+        self.dialing.insert(options.connection_id(), request);
+        self.actions.push_back(ToSwarm::Dial { opts: options });
+    }
+
+    fn open(&mut self, circuit: ConnectionId, request: Request) {
+        self.actions.push_back(ToSwarm::NotifyHandler {
+            peer_id: request.peer,
+            handler: NotifyHandler::One(circuit),
+            event: Either::Left(request),
+        });
+    }
+
+    fn on_established(&mut self, established: &ConnectionEstablished<'_>) {
+        let (peer, id) = (established.peer_id, established.connection_id);
+        let address = match established.endpoint {
+            libp2p_core::ConnectedPoint::Dialer { address, .. } => address,
+            libp2p_core::ConnectedPoint::Listener { local_addr, .. } => local_addr,
+        };
+        if is_circuit(address) {
+            self.circuits.entry(peer).or_default().push(id);
+        }
+        if let Some(request) = self.dialing.remove(&id) {
+            self.open(id, request);
+        }
+    }
+
+    fn on_closed(&mut self, closed: &ConnectionClosed<'_>) {
+        if let Some(circuits) = self.circuits.get_mut(&closed.peer_id) {
+            circuits.retain(|id| *id != closed.connection_id);
+            if circuits.is_empty() {
+                self.circuits.remove(&closed.peer_id);
+            }
+        }
+    }
+
+    fn on_dial_failure(&mut self, failure: &DialFailure<'_>) {
+        if let Some(request) = self.dialing.remove(&failure.connection_id) {
+            request.answer(Err(Error::Circuit(failure.error.to_string())));
+        }
+    }
+
+    /// May this peer make us answer an offer now?
+    fn admit(&mut self, peer: PeerId, now: Instant) -> bool {
+        let known = self.rates.iter_mut().find(|(known, _)| *known == peer);
+        let admitted = match known {
+            Some((_, rate)) => rate.take(now),
+            None => {
+                if self.rates.len() >= MAX_REMEMBERED_OFFERERS {
+                    self.rates.pop_front();
+                }
+                let mut rate = Rate::new(PEER_OFFER_BURST, PEER_OFFER_EVERY, now);
+                let admitted = rate.take(now);
+                self.rates.push_back((peer, rate));
+                admitted
+            }
+        };
+        admitted && self.rate.take(now)
+    }
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = Either<Handler, dummy::ConnectionHandler>;
+    type ToSwarm = std::convert::Infallible;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: PeerId,
+        local: &Multiaddr,
+        _: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(handler(local))
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: PeerId,
+        address: &Multiaddr,
+        _: Endpoint,
+        _: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(handler(address))
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match event {
+            FromSwarm::ConnectionEstablished(established) => self.on_established(&established),
+            FromSwarm::ConnectionClosed(closed) => self.on_closed(&closed),
+            FromSwarm::DialFailure(failure) => self.on_dial_failure(&failure),
+            FromSwarm::ExternalAddrConfirmed(confirmed) => {
+                if let Some(address) = signalled_over(confirmed.addr) {
+                    self.actions
+                        .push_back(ToSwarm::ExternalAddrConfirmed(address));
+                }
+            }
+            FromSwarm::ExternalAddrExpired(expired) => {
+                if let Some(address) = signalled_over(expired.addr) {
+                    self.actions
+                        .push_back(ToSwarm::ExternalAddrExpired(address));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        _: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
+        let Either::Left(Opened(stream)) = event;
+        let Some(attempt) = self.attempts.offer(peer, self.local) else {
+            tracing::debug!(%peer, "an offer is not taken: another attempt goes on");
+            return;
+        };
+        if !self.admit(peer, Instant::now()) {
+            tracing::debug!(%peer, "an offer is not taken: there were too many");
+            return;
+        }
+        let incoming = Incoming {
+            peer,
+            stream,
+            attempt,
+        };
+        if self.offers.try_send(incoming).is_err() {
+            tracing::debug!(%peer, "an offer is not taken: too many wait");
+        }
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        loop {
+            if let Some(action) = self.actions.pop_front() {
+                return Poll::Ready(action);
+            }
+            match self.requests.poll_next_unpin(cx) {
+                Poll::Ready(Some(request)) => self.on_request(request),
+                // `None`: the transport is gone, and with it all dials.
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
+
+fn handler(address: &Multiaddr) -> Either<Handler, dummy::ConnectionHandler> {
+    if is_circuit(address) {
+        Either::Left(Handler::default())
+    } else {
+        Either::Right(dummy::ConnectionHandler)
+    }
+}

@@ -1,0 +1,104 @@
+//! `/webrtc`: connections between two nodes that neither can be dialed, signalled over a circuit relay
+//! (libp2p/specs webrtc/webrtc.md).
+//!
+//! A transport and a behaviour that belong together, as with circuit relay itself. The behaviour has the circuits: it opens and accepts
+//! signalling streams. The transport makes connections of them. Put the transport before the relay's, which would take
+//! `…/p2p-circuit/webrtc/…` for a circuit.
+//!
+//! There is no `listen_on`: while a relay's reservation makes this node reachable at a circuit address, the behaviour
+//! announces the `/webrtc` address beside it.
+
+mod attempts;
+mod behaviour;
+mod drive;
+mod handler;
+mod transport;
+
+use std::{net::IpAddr, sync::Arc};
+
+use futures::channel::mpsc;
+use libp2p_identity::PeerId;
+
+use crate::{
+    core::signalling::Policy,
+    limits::{MAX_SIGNALLED_DIALS, MAX_WAITING_OFFERS},
+};
+
+use attempts::Attempts;
+pub use behaviour::Behaviour;
+pub(crate) use drive::{Agent, AgentEvent, goodbye};
+pub use transport::Transport;
+
+/// What both halves need to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    local: PeerId,
+    policy: Arc<dyn Policy>,
+    settings: Settings,
+}
+
+/// What a backend needs to know.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    /// Web only.
+    #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
+    pub(crate) ice_servers: Arc<[IceServer]>,
+    /// Native only; `None`: all of this machine's but loopback.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
+    pub(crate) addresses: Option<Arc<[IpAddr]>>,
+}
+
+/// A STUN or TURN server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IceServer {
+    /// `stun:host[:port]`, `turn:…` or `turns:…`.
+    pub url: String,
+    /// Name and password, for TURN.
+    pub credentials: Option<(String, String)>,
+}
+
+impl IceServer {
+    /// A STUN server.
+    pub fn stun(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            credentials: None,
+        }
+    }
+}
+
+impl Config {
+    /// With our peer id, and what candidates may be used. No STUN server: only addresses of this machine's own are found.
+    pub fn new(local: PeerId, policy: Arc<dyn Policy>) -> Self {
+        Self {
+            local,
+            policy,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Asks these servers for addresses, or has them relay. Native nodes find none by them so far.
+    #[must_use]
+    pub fn with_ice_servers(mut self, servers: Vec<IceServer>) -> Self {
+        self.settings.ice_servers = servers.into();
+        self
+    }
+
+    /// Native nodes: candidates at these addresses of this machine, instead of at all but loopback. Browsers choose
+    /// themselves.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: Vec<IpAddr>) -> Self {
+        self.settings.addresses = Some(addresses.into());
+        self
+    }
+}
+
+/// The two halves.
+pub fn new(config: Config) -> (Transport, Behaviour) {
+    let attempts = Attempts::default();
+    let (dials, requests) = mpsc::channel(MAX_SIGNALLED_DIALS);
+    let (offers, incoming) = mpsc::channel(MAX_WAITING_OFFERS);
+    let behaviour = Behaviour::new(config.local, attempts.clone(), requests, offers);
+    let transport = Transport::new(config, attempts, dials, incoming);
+    (transport, behaviour)
+}
