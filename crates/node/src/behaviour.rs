@@ -9,6 +9,8 @@ use libp2p::{
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
 };
 
+use mooring_webrtc::signalled;
+
 use crate::{
     Config, Error, Role,
     limits::{
@@ -16,6 +18,7 @@ use crate::{
         PING_INTERVAL, PING_TIMEOUT,
     },
     streams,
+    transport::Clients,
 };
 
 /// Gossipsub with a bound on what remotes may subscribe to.
@@ -35,14 +38,12 @@ pub(crate) struct Behaviour {
     pub(crate) kad: kad::Behaviour<MemoryStore>,
     pub(crate) gossipsub: Gossipsub,
     pub(crate) relay_client: relay::client::Behaviour,
+    pub(crate) webrtc: signalled::Behaviour,
     pub(crate) relay_server: Toggle<relay::Behaviour>,
 }
 
 impl Behaviour {
-    pub(crate) fn new(
-        config: &Config,
-        relay_client: relay::client::Behaviour,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, clients: Clients) -> Result<Self, Error> {
         let local = config.keypair.public().to_peer_id();
         Ok(Self {
             connection_limits: connection_limits(&config.limits),
@@ -61,7 +62,8 @@ impl Behaviour {
             ),
             kad: kad(config, local)?,
             gossipsub: gossipsub(config)?,
-            relay_client,
+            relay_client: clients.relay,
+            webrtc: clients.webrtc,
             relay_server: Toggle::from(relay_server(config, local)),
         })
     }

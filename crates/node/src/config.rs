@@ -1,5 +1,7 @@
 //! What a node is started with.
 
+use std::net::IpAddr;
+
 use libp2p::{Multiaddr, identity::Keypair};
 
 use crate::limits::Limits;
@@ -54,6 +56,11 @@ pub struct Config {
     /// it another certhash in the address.
     #[cfg(not(target_arch = "wasm32"))]
     pub webrtc_certificate: Option<mooring_webrtc::Certificate>,
+    /// STUN servers, as `stun:host:port`, that tell a browser how the world sees it. Without one, `/webrtc` works within a network
+    /// and between public addresses.
+    pub ice_servers: Vec<String>,
+    /// Addresses of this machine at which a native node offers `/webrtc`; all but loopback without.
+    pub webrtc_addresses: Option<Vec<IpAddr>>,
     /// What is offered.
     pub services: Services,
 }
@@ -73,6 +80,8 @@ impl Config {
             limits: Limits::client(),
             #[cfg(not(target_arch = "wasm32"))]
             webrtc_certificate: None,
+            ice_servers: Vec::new(),
+            webrtc_addresses: None,
             services: Services::default(),
         }
     }

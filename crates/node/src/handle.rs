@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Accept(Vec<StreamProtocol>, Reply<IncomingStreams>),
     Events(Reply<Events>),
     SetPaused(bool, Reply<()>),
+    SetPrivateStreams(bool, Reply<()>),
     /// A round trip that the handle measured.
     Measured(PeerId, Duration),
     Shutdown(Reply<()>),
@@ -221,6 +222,13 @@ impl Handle {
     /// Paused, the node closes every connection and neither dials nor accepts.
     pub async fn set_paused(&self, paused: bool) -> Result<(), Error> {
         self.query(|reply| Command::SetPaused(paused, reply)).await
+    }
+
+    /// Says whether somebody who may reach private networks takes streams from anybody: while it is so, peers that dial this node by
+    /// `/webrtc` may be met at private addresses, and are told ours.
+    pub async fn set_private_streams(&self, taken: bool) -> Result<(), Error> {
+        self.query(|reply| Command::SetPrivateStreams(taken, reply))
+            .await
     }
 
     /// Closes every connection and ends the event loop; returns when it has ended.

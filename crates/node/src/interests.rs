@@ -1,11 +1,15 @@
 //! Who wants which peer connected.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use libp2p::PeerId;
 
 use crate::{
     Error,
+    address_policy::{Gate, PeerApproval},
     limits::{OWNERS_PER_PEER, RETRY_AFTER},
     types::Owner,
 };
@@ -15,20 +19,34 @@ struct Interest {
     owners: BTreeSet<Owner>,
     /// The node itself wants it: bootstrap, or a dial without an owner.
     pinned: bool,
+    /// While it is pinned: its private addresses may be used.
+    _approval: Option<PeerApproval>,
 }
 
 /// Who wants which peer connected. Only connected peers are in here.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Interests {
+    gate: Arc<Gate>,
     peers: HashMap<PeerId, Interest>,
 }
 
 impl Interests {
+    pub(crate) fn new(gate: Arc<Gate>) -> Self {
+        Self {
+            gate,
+            peers: HashMap::new(),
+        }
+    }
+
     /// Adds an owner, or the node itself.
     pub(crate) fn add(&mut self, peer: PeerId, owner: Option<Owner>) -> Result<(), Error> {
         let interest = self.peers.entry(peer).or_default();
         match owner {
-            None => interest.pinned = true,
+            None if interest.pinned => {}
+            None => {
+                interest.pinned = true;
+                interest._approval = Some(self.gate.approve_peer(peer));
+            }
             Some(owner) => {
                 let full = interest.owners.len() >= OWNERS_PER_PEER;
                 if full && !interest.owners.contains(&owner) {

@@ -228,6 +228,20 @@ pub(crate) const RELAY_ATTEMPTS: u32 = 3;
 /// Pause before the second attempt; doubles with each.
 pub(crate) const RELAY_BACKOFF: Duration = Duration::from_secs(5);
 
+/// Attempts at a direct connection to a peer that is reached over a circuit, or was reached directly before.
+pub(crate) const UPGRADE_ATTEMPTS: u32 = 6;
+/// Pause before the second attempt; doubles with each, so that the last comes after a good minute.
+pub(crate) const UPGRADE_BACKOFF: Duration = Duration::from_secs(2);
+/// Peers that upgrades are thought of for: more than there are connections.
+pub(crate) const UPGRADES: usize = 1024;
+/// How long a circuit without streams is kept beside the direct connection that replaced it: signalling ends on it
+/// (`mooring_webrtc::limits::SIGNALLING_GOODBYE`), and the other side may still open a stream there.
+pub(crate) const CIRCUIT_KEEP: Duration = Duration::from_secs(6);
+
+/// Two `/webrtc` connections that both sides dialed count as one attempt that crossed when they opened within so many
+/// milliseconds; one that is much older may be dead.
+pub(crate) const CROSSED_MS: u64 = 15_000;
+
 /// Pause before a bootstrap peer is dialed again; doubles with each failure …
 pub(crate) const BOOTSTRAP_BACKOFF: Duration = Duration::from_secs(2);
 /// … up to this, where it stays: a node without its bootstrap peers has nothing better to do.

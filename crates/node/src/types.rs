@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use libp2p::{Multiaddr, PeerId, StreamProtocol, core::ConnectedPoint, multiaddr::Protocol};
 
+use mooring_webrtc::core::signalling::address::is_circuit;
+
 use crate::Stream;
 
 /// Who asked for a connection: a site's origin, or [`Owner::user`].
@@ -146,7 +148,12 @@ impl Path {
 
     /// The path that a connection between these endpoints takes.
     pub(crate) fn of(endpoint: &ConnectedPoint) -> Self {
-        if endpoint.is_relayed() {
+        let address = match endpoint {
+            ConnectedPoint::Dialer { address, .. } => address,
+            ConnectedPoint::Listener { local_addr, .. } => local_addr,
+        };
+        // Not `is_relayed`: the address of a direct connection that was signalled over a circuit names that.
+        if is_circuit(address) {
             Self::Relayed
         } else {
             Self::Direct

@@ -187,6 +187,7 @@ async fn reservations_stop_at_the_limit() {
         addresses
             .iter()
             .filter(|a| a.iter().any(|p| p == Protocol::P2pCircuit))
+            .filter(|a| a.iter().all(|p| p != Protocol::WebRTC))
             .count()
     };
     eventually("two reservations", || async { circuits().await == 2 }).await;

@@ -9,10 +9,12 @@ use std::{
 };
 
 use libp2p::{
-    Multiaddr,
+    Multiaddr, PeerId,
     core::transport::{DialOpts, ListenerId, Transport, TransportError, TransportEvent},
     multiaddr::Protocol,
 };
+
+use mooring_webrtc::core::signalling::address::is_signalled;
 
 use super::judge;
 use crate::Scope;
@@ -32,6 +34,10 @@ struct State {
     approved: HashMap<Multiaddr, usize>,
     /// How many of them are names: what these resolve to cannot be known in advance.
     approved_names: usize,
+    /// Peers whose private ICE candidates may be used, and by how many reasons; bounded as `approved`.
+    peers: HashMap<PeerId, usize>,
+    /// Does somebody with a private scope take streams from anybody?
+    private_streams: bool,
 }
 
 impl Gate {
@@ -58,6 +64,8 @@ impl Gate {
             let key = without_peer(address);
             // The relay is dialed first, by the relay client, on the request's behalf.
             keys.extend(relay_of(&key));
+            // Then the circuit, for signalling.
+            keys.extend(circuit_of(&key));
             keys.push(key);
         }
         for key in &keys {
@@ -71,6 +79,27 @@ impl Gate {
             gate: Arc::clone(self),
             keys,
         }
+    }
+
+    /// Lets this peer's private ICE candidates be used, and ours be told to it, until the approval is dropped.
+    pub(crate) fn approve_peer(self: &Arc<Self>, peer: PeerId) -> PeerApproval {
+        let mut state = self.lock();
+        let count = state.peers.entry(peer).or_default();
+        *count = count.saturating_add(1);
+        PeerApproval {
+            gate: Arc::clone(self),
+            peer,
+        }
+    }
+
+    /// Lets everybody's, while somebody with a private scope takes streams from anybody.
+    pub(crate) fn set_private_streams(&self, taken: bool) {
+        self.lock().private_streams = taken;
+    }
+
+    pub(super) fn reaches_privately(&self, peer: &PeerId) -> bool {
+        let state = self.lock();
+        self.scope.private_network || state.private_streams || state.peers.contains_key(peer)
     }
 
     /// May this address be dialed now?
@@ -129,6 +158,25 @@ impl Drop for Approval {
     }
 }
 
+/// Lets a peer's private candidates be used while it lives.
+#[derive(Debug)]
+pub(crate) struct PeerApproval {
+    gate: Arc<Gate>,
+    peer: PeerId,
+}
+
+impl Drop for PeerApproval {
+    fn drop(&mut self) {
+        let mut state = self.gate.lock();
+        if let Some(count) = state.peers.get_mut(&self.peer) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                state.peers.remove(&self.peer);
+            }
+        }
+    }
+}
+
 fn is_name(address: &Multiaddr) -> bool {
     address.iter().any(|protocol| {
         matches!(
@@ -153,6 +201,18 @@ fn relay_of(address: &Multiaddr) -> Option<Multiaddr> {
         .take_while(|protocol| *protocol != Protocol::P2pCircuit)
         .collect();
     (relay.len() < address.len()).then(|| without_peer(&relay))
+}
+
+/// The circuit that a `/webrtc` address is signalled over.
+fn circuit_of(address: &Multiaddr) -> Option<Multiaddr> {
+    if !is_signalled(address) {
+        return None;
+    }
+    let circuit: Multiaddr = address
+        .iter()
+        .filter(|protocol| *protocol != Protocol::WebRTC)
+        .collect();
+    Some(without_peer(&circuit))
 }
 
 /// Why the gate let an address not through, or the transport's own error.

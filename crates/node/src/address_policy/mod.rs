@@ -4,6 +4,7 @@
 //! special-purpose addresses, names that cannot be public) needs a scope that says so, in
 //! whatever spelling it comes. The [`Gate`] applies the same to what the node dials by itself.
 
+mod candidates;
 mod gate;
 mod ip;
 mod name;
@@ -11,7 +12,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use gate::{Approval, Gate, GatedTransport};
+pub(crate) use gate::{Approval, Gate, GatedTransport, PeerApproval};
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 
 use crate::{

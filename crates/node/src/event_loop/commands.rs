@@ -68,6 +68,10 @@ impl EventLoop {
                 self.set_paused(paused);
                 let _ = reply.send(Ok(()));
             }
+            Command::SetPrivateStreams(taken, reply) => {
+                self.gate.set_private_streams(taken);
+                let _ = reply.send(Ok(()));
+            }
             Command::Measured(peer, rtt) => self.on_measured(peer, rtt),
             // The loop takes it before it comes here.
             Command::Shutdown(reply) => {
@@ -92,6 +96,7 @@ impl EventLoop {
     }
 
     fn release(&mut self, peer: &PeerId, owner: &Owner) {
+        self.upgrades.released(peer, owner);
         if self.interests.remove(peer, owner) {
             if !self.interests.is_wanted(peer) {
                 self.on_relay_released(*peer);
@@ -122,6 +127,7 @@ impl EventLoop {
         self.gate.set_paused(paused);
         if paused {
             self.dials.fail_all(&Error::Paused);
+            self.upgrades.clear();
             self.disconnect_all();
         } else {
             self.bootstrap_now();

@@ -11,7 +11,7 @@ use web_time::{Instant, SystemTime, UNIX_EPOCH};
 use super::EventLoop;
 use crate::{
     Role,
-    limits::{HOUSEKEEPING, IDLE_TIMEOUT},
+    limits::{CROSSED_MS, HOUSEKEEPING, IDLE_TIMEOUT},
     types::{Connection, Direction, Path, TransportKind},
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) ping_failures: u32,
     /// When it closes unless a stream uses it; never while it is wanted.
     closes: Option<Instant>,
+    /// Another connection to the peer is there instead.
+    superseded: bool,
 }
 
 /// The open connections, by id and by peer.
@@ -75,6 +77,7 @@ impl Connections {
                 serial: self.serial,
                 ping_failures: 0,
                 closes: None,
+                superseded: false,
             },
         );
         self.by_peer.entry(peer).or_default().insert(id);
@@ -160,6 +163,41 @@ impl Connections {
             .map(|(id, entry)| (*id, entry.connection.peer))
     }
 
+    /// A direct connection stands: circuits to the peer close after `keep`, when no stream uses them. Of two that both
+    /// sides dialed by `/webrtc` at the same time, the one that the smaller peer id dialed goes, too.
+    pub(super) fn supersede(&mut self, peer: &PeerId, local: PeerId, keep: Duration) {
+        let signalled = |direction| {
+            self.entries_of(peer)
+                .filter(move |(_, entry)| {
+                    let connection = &entry.connection;
+                    connection.transport == TransportKind::Webrtc
+                        && connection.direction == direction
+                })
+                .map(|(_, entry)| entry.connection.opened_at_ms)
+                .max()
+        };
+        let crossed = signalled(Direction::Inbound)
+            .zip(signalled(Direction::Outbound))
+            .is_some_and(|(a, b)| a.abs_diff(b) < CROSSED_MS);
+        let surplus = if local > *peer {
+            Direction::Inbound
+        } else {
+            Direction::Outbound
+        };
+        let closes = Instant::now().checked_add(keep);
+        for id in self.of_peer(peer) {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                let connection = &entry.connection;
+                let twin = connection.transport == TransportKind::Webrtc
+                    && connection.direction == surplus;
+                if connection.path == Path::Relayed || (crossed && twin) {
+                    entry.superseded = true;
+                    entry.closes = closes;
+                }
+            }
+        }
+    }
+
     /// It closes after this time, unless a stream uses it by then; `None`: it stays.
     pub(super) fn close_after(&mut self, id: &ConnectionId, time: Option<Duration>) {
         if let Some(entry) = self.entries.get_mut(id) {
@@ -200,11 +238,13 @@ impl EventLoop {
     pub(super) fn update_wanted(&mut self, peer: &PeerId) {
         let wanted = self.interests.is_wanted(peer);
         for id in self.connections.of_peer(peer) {
-            let inbound = self
-                .connections
-                .entries
-                .get(&id)
-                .is_some_and(|entry| entry.connection.direction == Direction::Inbound);
+            let Some(entry) = self.connections.entries.get(&id) else {
+                continue;
+            };
+            if entry.superseded {
+                continue;
+            }
+            let inbound = entry.connection.direction == Direction::Inbound;
             // A remote that connected to us wants its connection itself.
             let time = (!wanted && !inbound).then_some(IDLE_TIMEOUT);
             self.connections.close_after(&id, time);
@@ -227,15 +267,20 @@ impl EventLoop {
 
     /// Closes what nobody wants and nothing uses.
     pub(super) fn tick_connections(&mut self, now: Instant) {
-        let due: Vec<(ConnectionId, PeerId)> = self
+        let due: Vec<(ConnectionId, PeerId, Path)> = self
             .connections
             .entries
             .iter()
             .filter(|(_, entry)| entry.closes.is_some_and(|at| at <= now))
-            .map(|(id, entry)| (*id, entry.connection.peer))
+            .map(|(id, entry)| (*id, entry.connection.peer, entry.connection.path))
             .collect();
-        for (id, peer) in due {
-            let used = self.swarm.behaviour().streams.open_with(&peer) > 0
+        for (id, peer, path) in due {
+            let streams = &self.swarm.behaviour().streams;
+            let open = match path {
+                Path::Direct => streams.open_with(&peer),
+                Path::Relayed => streams.relayed_with(&peer),
+            };
+            let used = open > 0
                 || self.relays.is_reserved(&peer)
                 || self.connections.relays_circuit(&peer);
             self.connections
@@ -289,6 +334,9 @@ impl EventLoop {
 
 /// The relay of a circuit: the last peer that its address names before `/p2p-circuit`.
 fn relay_of(endpoint: &ConnectedPoint) -> Option<PeerId> {
+    if Path::of(endpoint) == Path::Direct {
+        return None;
+    }
     let address = match endpoint {
         ConnectedPoint::Dialer { address, .. } => address,
         ConnectedPoint::Listener { local_addr, .. } => local_addr,

@@ -9,12 +9,13 @@ use libp2p::{
         dial_opts::{DialOpts, PeerCondition},
     },
 };
+use mooring_webrtc::core::signalling::address::is_signalled;
 use web_time::Instant;
 
 use super::EventLoop;
 use crate::{
     Error, Scope,
-    address_policy::{Approval, bad, judge, peer_of},
+    address_policy::{Approval, PeerApproval, bad, judge, peer_of},
     handle::Reply,
     limits::{CAUSE_CHARS, DIAL_ADDRESSES, DIAL_CAUSES, DIAL_WAITERS, MAX_TIMEOUT, RETRY_AFTER},
     types::{Connection, DialRequest, Owner, Path, TransportKind},
@@ -35,10 +36,15 @@ struct Dial {
     addresses: Vec<Multiaddr>,
     /// Is a relayed connection no answer?
     direct: bool,
+    /// Does every address lead to a direct connection that is signalled over a circuit? Then the circuit is no answer while that may
+    /// still come.
+    signalled: bool,
+    /// May private addresses be used?
+    private: bool,
     attempts: usize,
     causes: Vec<String>,
     waiters: Vec<Waiter>,
-    _approval: Approval,
+    _approvals: (Approval, Option<PeerApproval>),
 }
 
 /// Dials under way. Those that nobody waits for any more stay until the swarm is done with them,
@@ -57,6 +63,8 @@ pub(super) struct Settled {
     pub(super) requested: bool,
     /// Who has waited for it.
     pub(super) waiters: Vec<Waiter>,
+    /// Did one of them allow private addresses?
+    pub(super) private: bool,
 }
 
 impl Dials {
@@ -69,7 +77,8 @@ impl Dials {
         };
         for (key, dial) in &mut self.dials {
             let fits = own == Some(*key) || dial.peer == Some(peer);
-            if fits && (path == Path::Direct || !dial.direct) {
+            if fits && (path == Path::Direct || !(dial.direct || dial.signalled)) {
+                settled.private |= dial.private;
                 settled.waiters.append(&mut dial.waiters);
             }
         }
@@ -78,6 +87,19 @@ impl Dials {
         }
         settled.waiters.retain(|waiter| !waiter.reply.is_canceled());
         settled
+    }
+
+    /// Is a direct connection to this peer being signalled for a request?
+    pub(super) fn signals(&self, peer: &PeerId) -> bool {
+        self.dials
+            .values()
+            .any(|dial| dial.signalled && dial.peer == Some(*peer))
+    }
+
+    /// The dial that ends with this attempt.
+    fn ending_with(&mut self, id: &ConnectionId) -> Option<&mut Dial> {
+        let key = self.attempts.get(id)?;
+        self.dials.get_mut(key).filter(|dial| dial.attempts <= 1)
     }
 
     /// An attempt failed.
@@ -204,6 +226,33 @@ impl EventLoop {
         }
     }
 
+    /// An attempt failed. A peer that is connected by now all the same, by its own dial or by the circuit for signalling, is an
+    /// answer.
+    pub(super) fn on_dial_failed(&mut self, id: ConnectionId, causes: Vec<String>) {
+        let reached = self.dials.ending_with(&id).and_then(|dial| {
+            let peer = dial.peer?;
+            let connection = self.connections.best(&peer, !dial.direct)?;
+            let later = dial.signalled.then_some(dial.private);
+            Some((peer, connection, later, std::mem::take(&mut dial.waiters)))
+        });
+        self.dials.failed(&id, causes);
+        let Some((peer, connection, later, waiters)) = reached else {
+            return;
+        };
+        for waiter in waiters {
+            let result = self.interests.add(peer, waiter.owner).and_then(|()| {
+                self.update_wanted(&peer);
+                self.snapshot(&connection).ok_or(Error::NotConnected)
+            });
+            let _ = waiter.reply.send(result);
+        }
+        if let Some(private) = later
+            && !self.connections.has_path(&peer, Path::Direct)
+        {
+            self.upgrade_later(peer, private);
+        }
+    }
+
     fn plan(&self, request: DialRequest, direct: bool) -> Result<Plan, Error> {
         if self.paused {
             return Err(Error::Paused);
@@ -227,9 +276,11 @@ impl EventLoop {
                 .unwrap_or_default();
             return Err(bad(&text, "it is this node itself"));
         }
+        // Who asks for a signalled connection by its address has no use for the circuit.
+        let relayed = !direct && (known || !all_signalled(&addresses));
         let connected = peer.and_then(|peer| {
             self.connections
-                .best(&peer, !direct)
+                .best(&peer, relayed)
                 .map(|id| Plan::Reuse(id, peer))
         });
         if known && let Some(plan) = connected {
@@ -315,13 +366,19 @@ impl EventLoop {
                 direct,
                 causes: Vec::new(),
                 waiters: vec![waiter],
-                // What the request may not dial needs no way through: global addresses pass by themselves, and
-                // names are then checked again for what they resolve to.
-                _approval: self.gate.approve(if scope.private_network {
-                    &addresses
-                } else {
-                    &[]
-                }),
+                signalled: all_signalled(&addresses),
+                private: scope.private_network,
+                _approvals: (
+                    // What the request may not dial needs no way through: global addresses pass by themselves, and
+                    // names are then checked again for what they resolve to.
+                    self.gate.approve(if scope.private_network {
+                        &addresses
+                    } else {
+                        &[]
+                    }),
+                    peer.filter(|_| scope.private_network)
+                        .map(|peer| self.gate.approve_peer(peer)),
+                ),
                 addresses,
             },
         );
@@ -332,6 +389,10 @@ impl EventLoop {
             }
         }
     }
+}
+
+fn all_signalled(addresses: &[Multiaddr]) -> bool {
+    !addresses.is_empty() && addresses.iter().all(is_signalled)
 }
 
 /// The addresses that may be dialed; an error when there were some and none may.
@@ -374,7 +435,7 @@ fn check(
     } else if peer.is_none()
         && matches!(
             kind,
-            Some(TransportKind::WebrtcDirect | TransportKind::Relay)
+            Some(TransportKind::WebrtcDirect | TransportKind::Webrtc | TransportKind::Relay)
         )
     {
         "it names no peer"

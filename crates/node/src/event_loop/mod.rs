@@ -8,6 +8,7 @@ mod dials;
 mod relays;
 mod subscribers;
 mod swarm_events;
+mod upgrades;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use futures_timer::Delay;
 use libp2p::{Multiaddr, Swarm, multiaddr::Protocol, swarm::SwarmEvent};
 use relays::Relays;
 use subscribers::Subscribers;
+use upgrades::Upgrades;
 use web_time::Instant;
 
 use crate::{
@@ -53,6 +55,7 @@ pub struct EventLoop {
     interests: Interests,
     dials: Dials,
     relays: Relays,
+    upgrades: Upgrades,
     bootstrap: Bootstrap,
     events: Subscribers<Event>,
     listeners: Subscribers<ListenerEvent>,
@@ -69,8 +72,8 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         private_network: config.allow_private_network,
     };
     let gate = Gate::new(scope);
-    let (transport, relay_client) = transport::build(&config, &gate)?;
-    let behaviour = Behaviour::new(&config, relay_client)?;
+    let (transport, clients) = transport::build(&config, &gate)?;
+    let behaviour = Behaviour::new(&config, clients)?;
     let bootstrap = Bootstrap::new(&config.bootstrap)?;
     let mut swarm = Swarm::new(
         transport,
@@ -108,15 +111,16 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
     let event_loop = EventLoop {
         swarm,
         commands,
+        interests: Interests::new(Arc::clone(&gate)),
         gate,
         role: config.role,
         scope,
         announce_listeners: config.role == Role::Server && config.external.is_empty(),
         connections: Connections::default(),
         peers: PeerStore::new(config.limits.peers),
-        interests: Interests::default(),
         dials: Dials::default(),
         relays: Relays::new(config.limits.relay_reservations),
+        upgrades: Upgrades::default(),
         bootstrap,
         events: Subscribers::default(),
         listeners: Subscribers::default(),
@@ -179,6 +183,7 @@ impl EventLoop {
         self.dials.expire(now);
         self.tick_connections(now);
         self.tick_relays(now);
+        self.tick_upgrades(now);
         self.tick_bootstrap(now);
         self.peers.trim(|peer| self.connections.is_connected(peer));
     }
@@ -190,6 +195,7 @@ impl EventLoop {
             self.dials.next_deadline(),
             self.connections.next_deadline(),
             self.relays.next_deadline(),
+            self.upgrades.next_deadline(),
             self.bootstrap.next_deadline(),
         ]
         .into_iter()

@@ -17,7 +17,7 @@ use crate::{
     behaviour::BehaviourEvent,
     limits::{EXTERNAL_ADDRESSES, IDLE_TIMEOUT, KAD_ADDRESSES, PING_FAILURES, UPKEEP_KEEP},
     streams::Idle,
-    types::{Event, ListenerEvent, Path},
+    types::{Event, ListenerEvent, Path, TransportKind},
 };
 
 impl EventLoop {
@@ -45,7 +45,10 @@ impl EventLoop {
                 error,
                 ..
             } => {
-                self.dials.failed(&connection_id, causes(&error));
+                let upgrade = self.upgrades.failed(connection_id, Instant::now());
+                if !upgrade {
+                    self.on_dial_failed(connection_id, causes(&error));
+                }
             }
             SwarmEvent::NewListenAddr { address, .. } => {
                 let room = self.swarm.external_addresses().count() < EXTERNAL_ADDRESSES;
@@ -96,6 +99,12 @@ impl EventLoop {
         self.connections.insert(id, peer, endpoint);
 
         let settled = self.dials.settle(id, peer, path);
+        if settled.private
+            || TransportKind::of(endpoint.get_remote_address()) == Some(TransportKind::Webrtc)
+        {
+            self.upgrades.requested(peer, settled.private);
+        }
+        self.on_upgrade_connected(peer, path);
         if self.paused {
             self.swarm.close_connection(id);
         }
@@ -152,6 +161,9 @@ impl EventLoop {
         let connection = self.snapshot(&id);
         self.connections.remove(&id);
         let gone = !self.connections.is_connected(&peer);
+        if let Some(connection) = &connection {
+            self.on_upgrade_closed(connection, gone, cause);
+        }
         if gone {
             self.interests.forget(&peer);
             self.on_relay_gone(&peer);
@@ -216,6 +228,7 @@ impl EventLoop {
         if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
             self.on_relay_found(peer);
         }
+        self.on_upgrade_possible(peer, info);
     }
 
     fn on_ping_timeout(&mut self, id: ConnectionId) {

@@ -10,23 +10,25 @@ use std::{
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol,
     core::{Endpoint, transport::PortUse},
-    multiaddr::Protocol,
     swarm::{
         ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
         THandlerInEvent, THandlerOutEvent, ToSwarm,
     },
 };
 
+use mooring_webrtc::core::signalling::address::is_circuit;
+
 use super::{
     IncomingStreams,
     handler::{Command, Handler, Open},
+    protocol::is_own,
     registry::Registry,
 };
 use crate::{
     Error, Limits,
     handle::Reply,
     limits::{RETRY_AFTER, STREAM_REQUESTS},
-    types::{Direction, OpenedStream},
+    types::{Direction, OpenedStream, Path},
 };
 
 /// The last stream with a peer has ended.
@@ -37,7 +39,8 @@ pub(crate) struct Idle(pub(crate) PeerId);
 pub(crate) struct Behaviour {
     registry: Arc<Registry>,
     max_pending: usize,
-    connections: HashMap<ConnectionId, PeerId>,
+    /// With whether they are relayed.
+    connections: HashMap<ConnectionId, (PeerId, bool)>,
     opens: VecDeque<(PeerId, ConnectionId, Open)>,
     refreshes: HashSet<ConnectionId>,
     generation: u64,
@@ -70,13 +73,21 @@ impl Behaviour {
             permit: None,
             reply: Some(reply),
         };
+        if let Some(own) = open.protocols.iter().find(|protocol| is_own(protocol)) {
+            let reason = format!("{own} is the node's own");
+            return open.answer(Err(Error::Refused { reason }));
+        }
         if self.opens.len() >= STREAM_REQUESTS {
             return open.answer(Err(Error::LimitExceeded {
                 what: "stream requests",
                 retry_after: RETRY_AFTER,
             }));
         }
-        match self.registry.permit(peer, Direction::Outbound) {
+        let relayed = self
+            .connections
+            .get(&connection)
+            .is_some_and(|(_, relayed)| *relayed);
+        match self.registry.permit(peer, Direction::Outbound, relayed) {
             Ok(permit) => {
                 open.permit = Some(permit);
                 self.opens.push_back((peer, connection, open));
@@ -100,6 +111,11 @@ impl Behaviour {
         self.registry.open_with(peer)
     }
 
+    /// How many of them are relayed.
+    pub(crate) fn relayed_with(&self, peer: &PeerId) -> usize {
+        self.registry.relayed_with(peer)
+    }
+
     fn handler(&self, peer: PeerId, relayed: bool) -> Handler {
         Handler::new(peer, relayed, Arc::clone(&self.registry), self.max_pending)
     }
@@ -109,12 +125,6 @@ impl Drop for Behaviour {
     fn drop(&mut self) {
         self.registry.close();
     }
-}
-
-fn is_relayed(address: &Multiaddr) -> bool {
-    address
-        .iter()
-        .any(|protocol| protocol == Protocol::P2pCircuit)
 }
 
 impl NetworkBehaviour for Behaviour {
@@ -128,7 +138,7 @@ impl NetworkBehaviour for Behaviour {
         local: &Multiaddr,
         remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(peer, is_relayed(local) || is_relayed(remote)))
+        Ok(self.handler(peer, is_circuit(local) || is_circuit(remote)))
     }
 
     fn handle_established_outbound_connection(
@@ -139,14 +149,15 @@ impl NetworkBehaviour for Behaviour {
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(peer, is_relayed(address)))
+        Ok(self.handler(peer, is_circuit(address)))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::ConnectionEstablished(established) => {
+                let relayed = Path::of(established.endpoint) == Path::Relayed;
                 self.connections
-                    .insert(established.connection_id, established.peer_id);
+                    .insert(established.connection_id, (established.peer_id, relayed));
             }
             FromSwarm::ConnectionClosed(closed) => {
                 let id = closed.connection_id;
@@ -191,7 +202,7 @@ impl NetworkBehaviour for Behaviour {
         }
         if let Some(connection) = self.refreshes.iter().next().copied()
             && self.refreshes.remove(&connection)
-            && let Some(peer) = self.connections.get(&connection)
+            && let Some((peer, _)) = self.connections.get(&connection)
         {
             return notify(*peer, connection, Command::Refresh);
         }

@@ -60,6 +60,12 @@ const RESERVED_PREFIXES: &[&str] = &[
     "/yamux/",
 ];
 
+/// May only the node open streams of this protocol? Who signals a `/webrtc` connection is this node to the peer from then on,
+/// for every protocol there is.
+pub(crate) fn is_own(protocol: &StreamProtocol) -> bool {
+    protocol.as_ref().starts_with("/webrtc-signaling/")
+}
+
 /// Is this protocol id one that only the node may answer to?
 pub(crate) fn is_reserved(protocol: &StreamProtocol, kad_protocol: &str) -> bool {
     let id = protocol.as_ref();

@@ -41,6 +41,8 @@ struct State {
 struct Counts {
     inbound: usize,
     outbound: usize,
+    /// Of both, those over a circuit.
+    relayed: usize,
 }
 
 impl Registry {
@@ -133,6 +135,7 @@ impl Registry {
         self: &Arc<Self>,
         peer: PeerId,
         direction: Direction,
+        relayed: bool,
     ) -> Result<Permit, Error> {
         let mut state = self.lock();
         let full = |what| Error::LimitExceeded {
@@ -159,15 +162,17 @@ impl Registry {
             return Err(full(what));
         }
         *count = count.saturating_add(1);
+        counts.relayed = counts.relayed.saturating_add(usize::from(relayed));
         state.open = state.open.saturating_add(1);
         Ok(Permit {
             registry: Arc::clone(self),
             peer,
             direction,
+            relayed,
         })
     }
 
-    fn release(&self, peer: PeerId, direction: Direction) {
+    fn release(&self, peer: PeerId, direction: Direction, relayed: bool) {
         let mut state = self.lock();
         state.open = state.open.saturating_sub(1);
         if let Some(counts) = state.per_peer.get_mut(&peer) {
@@ -176,6 +181,7 @@ impl Registry {
                 Direction::Outbound => &mut counts.outbound,
             };
             *count = count.saturating_sub(1);
+            counts.relayed = counts.relayed.saturating_sub(usize::from(relayed));
             if counts.inbound == 0 && counts.outbound == 0 {
                 state.per_peer.remove(&peer);
                 state.idle.insert(peer);
@@ -201,6 +207,12 @@ impl Registry {
             .map_or(0, |counts| counts.inbound.saturating_add(counts.outbound))
     }
 
+    /// How many of them run over a circuit.
+    pub(crate) fn relayed_with(&self, peer: &PeerId) -> usize {
+        let state = self.lock();
+        state.per_peer.get(peer).map_or(0, |counts| counts.relayed)
+    }
+
     /// Hands a stream to whoever accepts its protocol; resets it when nobody does any more, when
     /// the acceptor's queue is full, or over the limits.
     pub(super) fn deliver(
@@ -210,7 +222,7 @@ impl Registry {
         protocol: StreamProtocol,
         stream: libp2p::Stream,
     ) {
-        let permit = match self.permit(peer, Direction::Inbound) {
+        let permit = match self.permit(peer, Direction::Inbound, relayed) {
             Ok(permit) => permit,
             Err(error) => {
                 tracing::debug!(%peer, %protocol, %error, "inbound stream refused");
@@ -250,11 +262,13 @@ pub(crate) struct Permit {
     registry: Arc<Registry>,
     peer: PeerId,
     direction: Direction,
+    relayed: bool,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.registry.release(self.peer, self.direction);
+        self.registry
+            .release(self.peer, self.direction, self.relayed);
     }
 }
 

@@ -20,6 +20,7 @@ use libp2p::{
     identity::Keypair,
     noise, relay,
 };
+use mooring_webrtc::{core::signalling::Policy, signalled};
 
 use crate::{
     Config, Error,
@@ -30,12 +31,14 @@ use crate::{
 /// What a transport gives the swarm.
 pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// Everything this platform can dial and listen with, behind the gate, and the relay client's
-/// other half.
-pub(crate) fn build(
-    config: &Config,
-    gate: &Arc<Gate>,
-) -> Result<(BoxedTransport, relay::client::Behaviour), Error> {
+/// The behaviours that are halves of transports.
+pub(crate) struct Clients {
+    pub(crate) relay: relay::client::Behaviour,
+    pub(crate) webrtc: signalled::Behaviour,
+}
+
+/// Everything this platform can dial and listen with, behind the gate, and the behaviours that belong to it.
+pub(crate) fn build(config: &Config, gate: &Arc<Gate>) -> Result<(BoxedTransport, Clients), Error> {
     let (circuits, relay_client) = relay::client::new(config.keypair.public().to_peer_id());
     let circuits = circuits
         .upgrade(Version::V1)
@@ -44,14 +47,37 @@ pub(crate) fn build(
         .timeout(UPGRADE_TIMEOUT)
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
         .boxed();
-    // Circuits first: the other transports look only at how an address begins.
-    let transport = circuits
+    let mut webrtc = signalled::Config::new(
+        config.keypair.public().to_peer_id(),
+        Arc::clone(gate) as Arc<dyn Policy>,
+    )
+    .with_ice_servers(
+        config
+            .ice_servers
+            .iter()
+            .map(signalled::IceServer::stun)
+            .collect(),
+    );
+    if let Some(addresses) = &config.webrtc_addresses {
+        webrtc = webrtc.with_addresses(addresses.clone());
+    }
+    let (webrtc, webrtc_behaviour) = signalled::new(webrtc);
+    // `/webrtc` before circuits, which would take its addresses for theirs; circuits before the others, which look
+    // only at how an address begins.
+    let transport = webrtc
+        .boxed()
+        .or_transport(circuits)
+        .map(|either, _| either.into_inner())
+        .boxed()
         .or_transport(imp::build(config, gate)?)
         .map(|either, _| either.into_inner())
         .boxed();
     Ok((
         GatedTransport::new(transport, Arc::clone(gate)).boxed(),
-        relay_client,
+        Clients {
+            relay: relay_client,
+            webrtc: webrtc_behaviour,
+        },
     ))
 }
 

@@ -18,6 +18,7 @@ use crate::{
 /// What can be dialed.
 pub(crate) const SUPPORTED: &[TransportKind] = &[
     TransportKind::WebrtcDirect,
+    TransportKind::Webrtc,
     TransportKind::Tcp,
     TransportKind::Websocket,
     TransportKind::Relay,

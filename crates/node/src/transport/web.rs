@@ -15,6 +15,7 @@ use crate::{Config, Error, TransportKind, address_policy::Gate, limits::UPGRADE_
 /// What can be dialed.
 pub(crate) const SUPPORTED: &[TransportKind] = &[
     TransportKind::WebrtcDirect,
+    TransportKind::Webrtc,
     TransportKind::Webtransport,
     TransportKind::Websocket,
     TransportKind::Relay,

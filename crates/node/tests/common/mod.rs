@@ -104,6 +104,8 @@ impl Node {
 pub fn client_config() -> Config {
     Config {
         allow_private_network: true,
+        // The machine's own network is not for tests.
+        webrtc_addresses: Some(vec![std::net::Ipv4Addr::LOCALHOST.into()]),
         ..Config::client(Keypair::generate_ed25519())
     }
 }
@@ -112,6 +114,7 @@ pub fn server_config(listen: &str) -> Config {
     let mut config = Config {
         listen: vec![listen.parse().unwrap()],
         allow_private_network: true,
+        webrtc_addresses: Some(vec![std::net::Ipv4Addr::LOCALHOST.into()]),
         ..Config::server(Keypair::generate_ed25519())
     };
     config.services.echo = true;
