@@ -73,6 +73,7 @@ impl Host {
         });
         core.spawn(crate::supervisor::run(core.clone()));
         core.spawn(popup::observe(core.clone()));
+        core.spawn(crate::private_streams::observe(core.clone()));
         core.spawn(session::permissions::expire(core.clone()));
         Host { core }
     }

@@ -23,6 +23,7 @@ mod identity;
 pub mod limits;
 mod platform;
 mod popup;
+mod private_streams;
 mod prompt;
 mod quota;
 mod session;

@@ -5,4 +5,5 @@ mod network;
 mod pages;
 mod permissions;
 mod popup;
+mod private_streams;
 pub(crate) mod support;

@@ -16,6 +16,7 @@ use crate::{
     limits::MAX_HANDLED_PER_ORIGIN,
     quota::exceeded,
     session::Session,
+    signal::Signal,
 };
 
 struct Handler {
@@ -42,6 +43,8 @@ pub(crate) struct Handlers {
     table: RefCell<HashMap<String, Handler>>,
     /// One registration at a time, so that two never see the same protocol free.
     registering: Mutex<()>,
+    /// Who handles what.
+    pub(crate) changed: Signal,
 }
 
 impl Handlers {
@@ -63,6 +66,16 @@ impl Handlers {
             }
             !handler.documents.is_empty()
         });
+        self.changed.notify();
+    }
+
+    /// The documents that handle something, some of them more than once.
+    pub(crate) fn documents(&self) -> Vec<u64> {
+        let table = self.table.borrow();
+        table
+            .values()
+            .flat_map(|handler| handler.documents.iter().copied())
+            .collect()
     }
 
     fn judge(&self, session: &Session, protocols: &[StreamProtocol]) -> Result<(), ErrorObject> {
@@ -146,6 +159,7 @@ pub(crate) async fn handle(
             handler.documents.push(session.id);
         }
     }
+    handlers.changed.notify();
     Ok(())
 }
 
