@@ -179,6 +179,9 @@ pub const PEER_OFFER_EVERY: Duration = Duration::from_secs(5);
 /// Peers whose rate is remembered beyond their circuit; the oldest goes first.
 pub const MAX_REMEMBERED_OFFERERS: usize = 256;
 
+/// Own `/webrtc` addresses announced: those of some relays, each with some addresses. A relay chooses how many it names.
+pub const MAX_ANNOUNCED: usize = 24;
+
 /// How long the `init` channel may take to open and close once the connection is up: two round trips.
 pub const INIT_CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
 

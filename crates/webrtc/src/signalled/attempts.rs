@@ -1,10 +1,11 @@
 //! Attempts under way, so that two nodes that dial each other at the same time end with one connection.
 //!
-//! Both see both attempts; the one of the greater peer id goes on. The other's dialer waits for it to end, as its
+//! Dials of one peer at several addresses take turns, as each would be a connection of its own; most often the first
+//! ends them all. And of two nodes, both see both attempts; the one of the greater peer id goes on. The other's dialer waits for it to end, as its
 //! connection is the answer to both.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -21,6 +22,8 @@ pub(super) struct Attempts(Arc<Mutex<HashMap<PeerId, Peer>>>);
 #[derive(Debug, Default)]
 struct Peer {
     dials: usize,
+    /// Dials that wait for the one under way; bounded by the dials there are.
+    turns: VecDeque<oneshot::Sender<()>>,
     offers: usize,
     /// Told when no offer is left.
     waiting: Vec<oneshot::Sender<()>>,
@@ -38,6 +41,24 @@ pub(super) struct Attempt {
     attempts: Attempts,
     peer: PeerId,
     kind: Kind,
+    /// What a dial waits for; `None` when it has its turn.
+    turn: Option<oneshot::Receiver<()>>,
+}
+
+impl Attempt {
+    /// Waits until no other dial of the peer is under way.
+    pub(super) async fn turn(&mut self) {
+        if let Some(turn) = &mut self.turn {
+            let _ = turn.await;
+            self.turn = None;
+        }
+    }
+
+    fn has_turn(&mut self) -> bool {
+        self.turn
+            .as_mut()
+            .is_none_or(|turn| matches!(turn.try_recv(), Ok(Some(()))))
+    }
 }
 
 impl Attempts {
@@ -49,8 +70,13 @@ impl Attempts {
     pub(super) fn dial(&self, peer: PeerId) -> Attempt {
         let mut peers = self.lock();
         let entry = peers.entry(peer).or_default();
+        let turn = (entry.dials > 0).then(|| {
+            let (sender, receiver) = oneshot::channel();
+            entry.turns.push_back(sender);
+            receiver
+        });
         entry.dials = entry.dials.saturating_add(1);
-        self.attempt(peer, Kind::Dial)
+        self.attempt(peer, Kind::Dial, turn)
     }
 
     /// A peer offers. `None`: it has enough attempts, or ours goes on instead.
@@ -63,7 +89,7 @@ impl Attempts {
             return None;
         }
         entry.offers = entry.offers.saturating_add(1);
-        Some(self.attempt(peer, Kind::Offer))
+        Some(self.attempt(peer, Kind::Offer, None))
     }
 
     /// Resolves when no offer of this peer is left. `None`: there is none.
@@ -76,23 +102,35 @@ impl Attempts {
         Some(receiver)
     }
 
-    fn attempt(&self, peer: PeerId, kind: Kind) -> Attempt {
+    fn attempt(&self, peer: PeerId, kind: Kind, turn: Option<oneshot::Receiver<()>>) -> Attempt {
         Attempt {
             attempts: self.clone(),
             peer,
             kind,
+            turn,
         }
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
+        let had_turn = self.has_turn();
         let mut peers = self.attempts.lock();
         let Some(entry) = peers.get_mut(&self.peer) else {
             return;
         };
         match self.kind {
-            Kind::Dial => entry.dials = entry.dials.saturating_sub(1),
+            Kind::Dial => {
+                entry.dials = entry.dials.saturating_sub(1);
+                if had_turn {
+                    // Those that were dropped have no turn any more. No task is polled by this.
+                    while entry
+                        .turns
+                        .pop_front()
+                        .is_some_and(|next| next.send(()).is_err())
+                    {}
+                }
+            }
             Kind::Offer => entry.offers = entry.offers.saturating_sub(1),
         }
         let waiting = if entry.offers == 0 {
@@ -119,6 +157,8 @@ fn forget_if_empty(peers: &mut HashMap<PeerId, Peer>, peer: &PeerId) {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     fn peers() -> (PeerId, PeerId) {
@@ -141,6 +181,32 @@ mod tests {
         drop((dial_s, dial_g));
         assert!(at_great.offer(small, great).is_some());
         assert!(at_small.lock().is_empty() && at_great.lock().is_empty());
+    }
+
+    #[test]
+    fn dials_of_one_peer_take_turns() {
+        let attempts = Attempts::default();
+        let peer = PeerId::random();
+        let mut dials: VecDeque<_> = (0..4).map(|_| attempts.dial(peer)).collect();
+        let turns = |dials: &mut VecDeque<Attempt>| -> Vec<bool> {
+            dials
+                .iter_mut()
+                .map(|dial| dial.turn().now_or_never().is_some())
+                .collect()
+        };
+        assert_eq!(turns(&mut dials), [true, false, false, false]);
+        // One that goes while it waits changes nothing.
+        drop(dials.remove(2));
+        assert_eq!(turns(&mut dials), [true, false, false]);
+        dials.pop_front();
+        // Nor does one that goes before it has seen that it is its turn.
+        dials.pop_front();
+        assert_eq!(turns(&mut dials), [true]);
+        dials.clear();
+        assert!(attempts.lock().is_empty());
+        // Another peer's have nothing to do with it.
+        let (mut a, mut b) = (attempts.dial(peer), attempts.dial(PeerId::random()));
+        assert!(a.turn().now_or_never().is_some() && b.turn().now_or_never().is_some());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Has the circuits: opens signalling streams for dials and accepts those of peers.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     task::{Context, Poll},
 };
 
@@ -29,7 +29,8 @@ use crate::{
         rate::Rate,
     },
     limits::{
-        MAX_REMEMBERED_OFFERERS, OFFER_BURST, OFFER_EVERY, PEER_OFFER_BURST, PEER_OFFER_EVERY,
+        MAX_ANNOUNCED, MAX_REMEMBERED_OFFERERS, OFFER_BURST, OFFER_EVERY, PEER_OFFER_BURST,
+        PEER_OFFER_EVERY,
     },
 };
 
@@ -52,6 +53,8 @@ pub struct Behaviour {
     circuits: HashMap<PeerId, Vec<ConnectionId>>,
     /// Circuits dialed for requests.
     dialing: HashMap<ConnectionId, Request>,
+    /// Our own `/webrtc` addresses.
+    announced: HashSet<Multiaddr>,
     actions: VecDeque<Action>,
     rate: Rate,
     /// By peer, the oldest first.
@@ -74,6 +77,7 @@ impl Behaviour {
             offers,
             circuits: HashMap::new(),
             dialing: HashMap::new(),
+            announced: HashSet::new(),
             actions: VecDeque::new(),
             rate: Rate::new(OFFER_BURST, OFFER_EVERY, Instant::now()),
             rates: VecDeque::new(),
@@ -125,6 +129,26 @@ impl Behaviour {
             if circuits.is_empty() {
                 self.circuits.remove(&closed.peer_id);
             }
+        }
+    }
+
+    /// We are reached through this circuit, and with that by `/webrtc`.
+    fn announce(&mut self, circuit: &Multiaddr) {
+        if self.announced.len() < MAX_ANNOUNCED
+            && let Some(address) = signalled_over(circuit)
+            && self.announced.insert(address.clone())
+        {
+            self.actions
+                .push_back(ToSwarm::ExternalAddrConfirmed(address));
+        }
+    }
+
+    fn withdraw(&mut self, circuit: &Multiaddr) {
+        if let Some(address) = signalled_over(circuit)
+            && self.announced.remove(&address)
+        {
+            self.actions
+                .push_back(ToSwarm::ExternalAddrExpired(address));
         }
     }
 
@@ -183,18 +207,9 @@ impl NetworkBehaviour for Behaviour {
             FromSwarm::ConnectionEstablished(established) => self.on_established(&established),
             FromSwarm::ConnectionClosed(closed) => self.on_closed(&closed),
             FromSwarm::DialFailure(failure) => self.on_dial_failure(&failure),
-            FromSwarm::ExternalAddrConfirmed(confirmed) => {
-                if let Some(address) = signalled_over(confirmed.addr) {
-                    self.actions
-                        .push_back(ToSwarm::ExternalAddrConfirmed(address));
-                }
-            }
-            FromSwarm::ExternalAddrExpired(expired) => {
-                if let Some(address) = signalled_over(expired.addr) {
-                    self.actions
-                        .push_back(ToSwarm::ExternalAddrExpired(address));
-                }
-            }
+            // The relay names all addresses that it is reached at.
+            FromSwarm::NewListenAddr(listening) => self.announce(listening.addr),
+            FromSwarm::ExpiredListenAddr(expired) => self.withdraw(expired.addr),
             _ => {}
         }
     }

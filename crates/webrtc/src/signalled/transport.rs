@@ -96,24 +96,31 @@ impl Transport {
         })
     }
 
-    fn offer(
-        &self,
-        peer: PeerId,
-        attempt: Attempt,
-        reply: oneshot::Receiver<Result<libp2p_swarm::Stream, Error>>,
-    ) -> Upgrade {
+    fn offer(&self, peer: PeerId, circuit: Multiaddr, mut attempt: Attempt) -> Upgrade {
         let (attempts, policy) = (self.attempts.clone(), Arc::clone(&self.policy));
-        let settings = self.settings.clone();
+        let (settings, mut dials) = (self.settings.clone(), self.dials.clone());
         imp::upgrade(async move {
-            let _attempt = attempt;
+            attempt.turn().await;
             let offered = async {
-                let mut stream = stream(reply).await?;
+                let (reply, answered) = oneshot::channel();
+                let request = Request {
+                    peer,
+                    circuit,
+                    reply,
+                };
+                dials
+                    .try_send(request)
+                    .map_err(|_| SignallingError::TooManyAttempts)?;
+                let mut stream = stream(answered).await?;
                 let negotiation = Negotiation::new(Role::Dialer, peer, policy, Instant::now());
                 let mut agent = imp::Agent::new(Role::Dialer, &settings);
                 drive(negotiation, &mut agent, &mut stream).await?;
                 agent.finish(stream).await
             };
-            match offered.await {
+            let offered = offered.await;
+            // The next dial of this peer need not wait for what follows.
+            drop(attempt);
+            match offered {
                 Ok(connection) => Ok((peer, connection)),
                 Err(error) => Err(superseded(error, &attempts, &peer).await),
             }
@@ -165,17 +172,8 @@ impl libp2p_core::Transport for Transport {
             .map_err(TransportError::Other)?
             .ok_or(TransportError::MultiaddrNotSupported(address))?;
         imp::check().map_err(TransportError::Other)?;
-        let (reply, answered) = oneshot::channel();
-        let request = Request {
-            peer: target.peer,
-            circuit: target.circuit,
-            reply,
-        };
-        self.dials
-            .try_send(request)
-            .map_err(|_| TransportError::Other(SignallingError::TooManyAttempts.into()))?;
         let attempt = self.attempts.dial(target.peer);
-        Ok(self.offer(target.peer, attempt, answered))
+        Ok(self.offer(target.peer, target.circuit, attempt))
     }
 
     fn poll(
