@@ -6,6 +6,7 @@ const host = enterNamespace();
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launchChromium } from "./support/chromium.mjs";
+import { launchFirefox } from "./support/firefox.mjs";
 import { dialDirectly, onlyDirect, pair } from "./support/pair.mjs";
 import { call } from "./support/page.mjs";
 import { echoes } from "./support/scenarios.mjs";
@@ -13,36 +14,46 @@ import { startServer } from "./support/server.mjs";
 import { startSite } from "./support/site.mjs";
 import { until } from "./support/wait.mjs";
 
-let near;
-let far;
+const browsers = {};
 
 before(async () => {
-  [near, far] = await Promise.all([launchChromium(), launchChromium()]);
+  const launching = { chromium: launchChromium(), chromium2: launchChromium(), firefox: launchFirefox(), firefox2: launchFirefox() };
+  for (const [name, launched] of Object.entries(launching)) browsers[name] = await launched;
 });
 
 after(async () => {
-  await near?.close();
-  await far?.close();
+  for (const launched of Object.values(browsers)) await launched.close();
 });
 
-test("two Chromiums meet over our relay, and go on without it", async (t) => {
-  const relay = await startServer({ host });
-  t.after(() => relay.close());
-  const site = await startSite();
-  t.after(() => site.close());
-  const pages = await pair(near, far, site, relay);
-  const { ms } = await dialDirectly(pages.far, pages.addresses);
-  t.diagnostic(`dialed in ${Math.round(ms)} ms`);
-  await echoes(pages.far, pages.peer, [1, 1024 * 1024]);
-  await onlyDirect(pages.far, pages.peer);
-  const { peerId: farPeer } = await call(pages.far, "identity.get");
-  await onlyDirect(pages.near, farPeer);
+for (const [near, far] of [
+  ["chromium", "chromium2"],
+  ["firefox", "chromium"],
+  ["chromium", "firefox"],
+  ["firefox", "firefox2"],
+]) {
+  test(`${far} meets ${near} over our relay, and they go on without it`, async (t) => {
+    const relay = await startServer({ host });
+    t.after(() => relay.close());
+    const site = await startSite();
+    t.after(() => site.close());
+    const pages = await pair(browsers[near], browsers[far], site, relay);
+    const { ms } = await dialDirectly(pages.far, pages.addresses);
+    t.diagnostic(`dialed in ${Math.round(ms)} ms`);
+    await echoes(pages.far, pages.peer, [1, 1024 * 1024]);
+    await onlyDirect(pages.far, pages.peer);
+    const { peerId: farPeer } = await call(pages.far, "identity.get");
+    await onlyDirect(pages.near, farPeer);
 
-  await relay.close();
-  await until("the relay to be missed", async () => {
-    const { connections } = await call(pages.near, "connections.list");
-    return connections.every(({ peerId }) => peerId !== relay.peer);
-  }, 60_000);
-  await echoes(pages.far, pages.peer, [8 * 1024 * 1024]);
-  assert.equal((await call(pages.far, "connections.list")).connections.length, 1);
-});
+    await relay.close();
+    await until("the relay to be missed", async () => {
+      const { connections } = await call(pages.near, "connections.list");
+      return connections.every(({ peerId }) => peerId !== relay.peer);
+    }, 60_000);
+    await echoes(pages.far, pages.peer, [8 * 1024 * 1024]);
+    const left = (await call(pages.far, "connections.list")).connections.filter(({ peerId }) => peerId === pages.peer);
+    assert.deepEqual(left.map(({ path, transport }) => [path, transport]), [["direct", "webrtc"]]);
+    await call(pages.far, "connections.release", { peer: pages.peer });
+    await pages.near.close();
+    await pages.far.close();
+  });
+}
