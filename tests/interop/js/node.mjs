@@ -1,13 +1,14 @@
 // A js-libp2p node that echoes and answers pings.
 import "./polyfill.mjs";
 
-const [{ createLibp2p }, { noise }, { yamux }, { tcp }, { webSockets }, { webRTCDirect }, { identify }, { ping }] = await Promise.all([
+const [{ createLibp2p }, { noise }, { yamux }, { tcp }, { webSockets }, { webRTC, webRTCDirect }, { circuitRelayTransport }, { identify }, { ping }] = await Promise.all([
   import("libp2p"),
   import("@libp2p/noise"),
   import("@libp2p/yamux"),
   import("@libp2p/tcp"),
   import("@libp2p/websockets"),
   import("@libp2p/webrtc"),
+  import("@libp2p/circuit-relay-v2"),
   import("@libp2p/identify"),
   import("@libp2p/ping"),
 ]);
@@ -20,7 +21,7 @@ const STREAMS = 1024;
 export async function createNode(listen = []) {
   const node = await createLibp2p({
     addresses: { listen },
-    transports: [tcp(), webSockets(), webRTCDirect()],
+    transports: [tcp(), webSockets(), webRTCDirect(), webRTC({ rtcConfiguration: { iceServers: [] } }), circuitRelayTransport()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },

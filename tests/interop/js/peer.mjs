@@ -1,10 +1,10 @@
 // A js-libp2p peer for the interoperability tests, with the same command line and output as the Go one.
 //
-//   node peer.mjs listen [--listen MULTIADDR]...
+//   node peer.mjs listen [--listen MULTIADDR]... [--relay MULTIADDR]
 //   node peer.mjs dial   [--pings N] [--sequential N] [--concurrent N] [--bytes N] [--timeout SECONDS] MULTIADDR
 //
 // listen prints its full multiaddrs on stdout, one a line (webrtc-direct is version 1 only), then runs until SIGINT,
-// SIGTERM or the end of its stdin. dial prints one line of JSON and exits 0 when everything succeeded, else 1.
+// SIGTERM or the end of its stdin. With a relay it listens through that only, and is reached by /webrtc. dial prints one line of JSON and exits 0 when everything succeeded, else 1.
 import { parseArgs } from "node:util";
 import { createHash, randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
@@ -23,8 +23,8 @@ if (command === "listen") {
 }
 
 async function listen(args) {
-  const { values } = parseArgs({ args, options: { listen: { type: "string", multiple: true } } });
-  const node = await createNode(values.listen ?? [
+  const { values } = parseArgs({ args, options: { listen: { type: "string", multiple: true }, relay: { type: "string" } } });
+  const node = await createNode(values.relay ? [`${values.relay}/p2p-circuit`, "/webrtc"] : values.listen ?? [
     "/ip4/127.0.0.1/udp/0/webrtc-direct",
     "/ip4/127.0.0.1/tcp/0/ws",
     "/ip4/127.0.0.1/tcp/0",
@@ -69,6 +69,7 @@ async function dial(args) {
     result.dialMs = performance.now() - start;
     result.peer = connection.remotePeer.toString();
     result.address = connection.remoteAddr.toString();
+    result.direct = connection.direct;
     for (let i = 0; i < Number(values.pings); i++) {
       result.pingMs.push(await node.services.ping.ping(connection.remotePeer, { signal }));
     }
