@@ -171,10 +171,10 @@ pub const OFFER_BURST: u32 = 64;
 /// See [`OFFER_BURST`].
 pub const OFFER_EVERY: Duration = Duration::from_millis(500);
 
-/// The same of one peer, so that it cannot take all. A peer connects once and seldom tries again.
-pub const PEER_OFFER_BURST: u32 = 8;
+/// The same of one peer, so that it cannot take all. A peer connects once and seldom tries again; pages that come and go may make it.
+pub const PEER_OFFER_BURST: u32 = 32;
 /// See [`PEER_OFFER_BURST`].
-pub const PEER_OFFER_EVERY: Duration = Duration::from_secs(5);
+pub const PEER_OFFER_EVERY: Duration = Duration::from_secs(1);
 
 /// Peers whose rate is remembered beyond their circuit; the oldest goes first.
 pub const MAX_REMEMBERED_OFFERERS: usize = 256;

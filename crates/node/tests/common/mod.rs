@@ -1,6 +1,8 @@
 //! Nodes on loopback, each in a task of its own.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod wire;
+
 use std::{future::Future, time::Duration};
 
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};

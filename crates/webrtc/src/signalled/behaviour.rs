@@ -10,8 +10,8 @@ use futures::{StreamExt as _, channel::mpsc};
 use libp2p_core::{Endpoint, Multiaddr, transport::PortUse};
 use libp2p_identity::PeerId;
 use libp2p_swarm::{
-    ConnectionDenied, ConnectionId, DialFailure, FromSwarm, NetworkBehaviour, NotifyHandler,
-    THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour,
+    NotifyHandler, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
     behaviour::{ConnectionClosed, ConnectionEstablished},
     dial_opts::{DialOpts, PeerCondition},
     dummy,
@@ -154,7 +154,7 @@ impl Behaviour {
 
     fn on_dial_failure(&mut self, failure: &DialFailure<'_>) {
         if let Some(request) = self.dialing.remove(&failure.connection_id) {
-            request.answer(Err(Error::Circuit(failure.error.to_string())));
+            request.answer(Err(Error::Circuit(reason(failure.error))));
         }
     }
 
@@ -252,6 +252,27 @@ impl NetworkBehaviour for Behaviour {
                 // `None`: the transport is gone, and with it all dials.
                 Poll::Ready(None) | Poll::Pending => return Poll::Pending,
             }
+        }
+    }
+}
+
+/// The innermost reason, which is the one that says something.
+fn reason(error: &DialError) -> String {
+    let DialError::Transport(errors) = error else {
+        return error.to_string();
+    };
+    let Some((_, error)) = errors.first() else {
+        return error.to_string();
+    };
+    let mut innermost: &(dyn std::error::Error + 'static) = error;
+    loop {
+        let wrapped = innermost
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref)
+            .map(|inner| inner as &(dyn std::error::Error + 'static));
+        match wrapped.or_else(|| innermost.source()) {
+            Some(next) => innermost = next,
+            None => return innermost.to_string(),
         }
     }
 }
