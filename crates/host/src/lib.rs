@@ -19,6 +19,7 @@
 mod error;
 mod grants;
 mod host;
+mod ice_servers;
 mod identity;
 pub mod limits;
 mod platform;

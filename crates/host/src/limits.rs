@@ -38,6 +38,9 @@ pub const EVENTS_PER_SECOND: u32 = 500;
 /// How long a request waits for a node that is starting before it gets 4900: the contract's 2 s.
 pub const NODE_WAIT: Duration = Duration::from_secs(2);
 
+/// STUN servers asked: browsers warn from five on, as each makes every connection slower to set up.
+pub const MAX_ICE_SERVERS: usize = 4;
+
 /// Open streams of one origin, both directions. The contract promises 1,000.
 pub const MAX_STREAMS_PER_ORIGIN: u32 = 2000;
 /// Protocols that one origin handles at once.
