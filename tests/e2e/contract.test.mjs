@@ -99,7 +99,7 @@ test("a page that is only prerendered meets silence until it is looked at", asyn
     document.head.append(rules);
   });
   await until("the prerendering", () =>
-    page.site.requests.some(({ url, purpose }) => url === "/client.js" && purpose?.includes("prerender")),
+    page.site.requests.some(({ url, purpose }) => url === "/asked-early" && purpose?.includes("prerender")),
   );
   await page.evaluate(() => {
     location.href = "/prerendered";
