@@ -4,11 +4,14 @@ pub(crate) mod dispatch;
 mod envelope;
 pub(crate) mod events;
 mod gate;
+mod needs;
 pub(crate) mod permissions;
 mod plan;
 mod work;
 
 pub(crate) use work::page_connection;
+
+use self::needs::Needs;
 
 use std::{
     cell::{Cell, RefCell},
@@ -74,6 +77,21 @@ struct HeldCache {
     held: Rc<[Descriptor]>,
 }
 
+/// A request that is being worked on.
+struct InFlight {
+    /// Ends the request with an answer; dropping it ends it in silence.
+    end: oneshot::Sender<Ended>,
+    needs: Needs,
+}
+
+/// Why a request is ended before it is done.
+enum Ended {
+    /// The page cancelled it: 5008.
+    Cancelled,
+    /// What it needs is not held any more: 4100.
+    Revoked,
+}
+
 /// One document's session.
 pub(crate) struct Session {
     /// Unique while this host runs.
@@ -81,8 +99,8 @@ pub(crate) struct Session {
     pub(crate) site: Rc<Site>,
     outlet: Rc<dyn Outlet>,
     closed: Cell<bool>,
-    /// By [`mooring_api::RequestId::key`]. Sending ends the request with 5008; dropping ends it in silence.
-    in_flight: RefCell<HashMap<String, oneshot::Sender<()>>>,
+    /// By [`mooring_api::RequestId::key`].
+    in_flight: RefCell<HashMap<String, InFlight>>,
     subscriptions: RefCell<BTreeSet<EventName>>,
     events: Bucket,
     streams: RefCell<HashMap<String, Rc<StreamPort>>>,
@@ -156,6 +174,26 @@ impl Session {
             held: held.clone(),
         });
         held
+    }
+
+    /// Ends the requests in flight that need more than is held now. What they have begun is kept by nobody.
+    fn end_requests_without(&self, held: &[Descriptor]) {
+        // Taken out first: sending wakes the tasks.
+        let ended: Vec<InFlight> = {
+            let mut in_flight = self.in_flight.borrow_mut();
+            let keys: Vec<String> = in_flight
+                .iter()
+                .filter(|(_, request)| !request.needs.met_by(held))
+                .map(|(key, _)| key.clone())
+                .collect();
+            keys.iter()
+                .filter_map(|key| in_flight.remove(key))
+                .collect()
+        };
+        for request in ended {
+            // It may have ended by itself just now.
+            let _ = request.end.send(Ended::Revoked);
+        }
     }
 
     pub(crate) fn add_stream(&self, stream: Rc<StreamPort>) {

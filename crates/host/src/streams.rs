@@ -11,7 +11,7 @@ use std::{
 };
 
 use libp2p::{PeerId, StreamProtocol};
-use mooring_api::{ErrorObject, event::STREAMS_INCOMING, results};
+use mooring_api::{ErrorObject, descriptor::allows_protocol, event::STREAMS_INCOMING, results};
 use mooring_node::{IncomingStream, OpenStream, Stream};
 
 use self::credit::{Machine, Said};
@@ -111,7 +111,11 @@ pub(crate) async fn open(
 
 /// Gives an inbound stream to a document.
 fn deliver(core: &Rc<Core>, session: &Rc<Session>, incoming: IncomingStream) {
-    // Over the cap it is dropped, which the remote sees as a reset.
+    // The hour of a grant may have ended before its handlers were. Dropped, which the remote sees as a reset.
+    if !allows_protocol(&session.held(core), incoming.protocol.as_ref()) {
+        return;
+    }
+    // Over the cap it is dropped likewise.
     let Some(slot) = Slot::take(&session.site.streams, MAX_STREAMS_PER_ORIGIN) else {
         return;
     };

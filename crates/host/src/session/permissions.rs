@@ -5,10 +5,10 @@ use std::{rc::Rc, time::Duration};
 use futures::{FutureExt, select};
 use mooring_api::{
     Descriptor, ErrorCode, ErrorObject,
-    descriptor::{Revocation, allows_protocol},
+    descriptor::{Revocation, allows_protocol, covers},
     results::Granted,
 };
-use mooring_node::Owner;
+use mooring_node::{Owner, Scope, address_policy};
 
 use super::{Session, events};
 use crate::{
@@ -96,15 +96,16 @@ pub(crate) async fn forget(core: &Rc<Core>, origin: &str) -> Result<(), ErrorObj
     save(core).await
 }
 
-/// An origin may hold less than before: ends its streams and handlers that nothing allows any more, and its interest
-/// in connections if it may not dial any more.
+/// An origin may hold less than before: ends its requests, streams and handlers that nothing allows any more, and its
+/// interest in connections that it may not dial any more.
 pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
-    let mut dials = false;
+    // No document is open, perhaps; what lasts still counts.
+    let now = core.platform.now_ms();
+    let mut all = core.grants.borrow().held(origin, 0, now);
     for session in core.sessions.of_origin(origin) {
         let held = session.held(core);
-        dials |= held
-            .iter()
-            .any(|held| matches!(held, Descriptor::Dial { .. }));
+        all.extend_from_slice(&held);
+        session.end_requests_without(&held);
         for stream in session.all_streams() {
             if !allows_protocol(&held, &stream.protocol) {
                 stream.reset("revoked");
@@ -113,23 +114,19 @@ pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
         core.handlers
             .retain(session.id, |protocol| allows_protocol(&held, protocol));
     }
-    if !dials {
-        let now = core.platform.now_ms();
-        // No document is open, perhaps; what lasts still counts.
-        let lasting = core.grants.borrow().held(origin, 0, now);
-        if !lasting
-            .iter()
-            .any(|held| matches!(held, Descriptor::Dial { .. }))
-        {
-            core.spawn(release_all(core.clone(), origin.to_owned()));
-        }
+    let everywhere = Descriptor::Dial {
+        private_network: true,
+    };
+    if !covers(&all, &everywhere) {
+        // After the requests were ended, so that none of them adds an interest behind its back.
+        core.spawn(release_all(core.clone(), origin.to_owned(), all));
     }
     core.note_grants();
     events::permissions_changed(core, origin);
 }
 
-/// Gives up an origin's interest in all connections.
-async fn release_all(core: Rc<Core>, origin: String) {
+/// Gives up an origin's interest in the connections that it could not dial with what it holds.
+async fn release_all(core: Rc<Core>, origin: String, held: Vec<Descriptor>) {
     let Some(node) = core.node.running() else {
         return;
     };
@@ -137,8 +134,16 @@ async fn release_all(core: Rc<Core>, origin: String) {
     let Ok(connections) = node.connections().await else {
         return;
     };
+    let dials = held
+        .iter()
+        .any(|held| matches!(held, Descriptor::Dial { .. }));
     for connection in connections {
-        if connection.owners.contains(&owner) {
+        let private = matches!(
+            address_policy::judge(&connection.remote_address, Scope::GLOBAL),
+            Err(mooring_node::Error::Refused { .. })
+        );
+        let may_stay = dials && !private;
+        if !may_stay && connection.owners.contains(&owner) {
             // A node that ended meanwhile has no connections.
             let _ = node.release(connection.peer, owner.clone()).await;
         }

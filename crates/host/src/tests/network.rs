@@ -166,6 +166,60 @@ fn releasing_and_revoking_give_a_connection_up() {
     });
 }
 
+/// What was granted when a request came is not enough: it must still be held when the work is done.
+#[test]
+fn what_is_in_flight_when_a_grant_goes_takes_no_effect() {
+    run(false, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let (server, address) = server().await;
+        let peer = server.local_peer_id().to_string();
+        let page = world.page(SITE);
+        world.grant(&page, private(&[ECHO, "/chat/1"])).await;
+        let revoke = |name: &str| json!({"permissions": [{"name": name}]});
+
+        let dial = page.send("connections.dial", json!({"addresses": [address]}));
+        let listed = page.send("connections.list", json!({}));
+        let taken = page.send("permissions.revoke", revoke("dial"));
+        page.answer(&taken).await.unwrap();
+        assert_eq!(page.answer(&dial).await.unwrap_err().0, 4100);
+        assert!(
+            page.answer(&listed).await.is_ok(),
+            "that needs another grant"
+        );
+        // Nobody wants the connection, should it have come to one.
+        let unwanted = async {
+            while !server.connections().await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(super::support::SOON, unwanted)
+            .await
+            .expect("a connection that nobody wants");
+
+        world.grant(&page, private(&[ECHO, "/chat/1"])).await;
+        page.call("connections.dial", json!({"addresses": [address]}))
+            .await
+            .unwrap();
+        let open = page.send("streams.open", json!({"peer": peer, "protocols": [ECHO]}));
+        let handle = page.send("streams.handle", json!({"protocols": ["/chat/1"]}));
+        let taken = page.send("permissions.revoke", revoke("streams"));
+        page.answer(&taken).await.unwrap();
+        let (answer, stream) = page.answer_with_stream(&open).await;
+        assert_eq!((answer.unwrap_err().0, stream), (4100, None));
+        assert_eq!(page.answer(&handle).await.unwrap_err().0, 4100);
+        // The protocol is free for whoever may handle it.
+        let other = world.page("https://other.example");
+        world.grant(&other, private(&["/chat/1"])).await;
+        other
+            .call("streams.handle", json!({"protocols": ["/chat/1"]}))
+            .await
+            .unwrap();
+        let site = world.host.core().sessions.of_origin(SITE)[0].site.clone();
+        assert_eq!((site.streams.get(), site.in_flight.get()), (0, 0));
+    });
+}
+
 #[test]
 fn a_stream_echoes_whole_and_in_order() {
     run(false, async {
