@@ -40,8 +40,11 @@ pub const NODE_WAIT: Duration = Duration::from_secs(2);
 
 /// Open streams of one origin, both directions. The contract promises 1,000.
 pub const MAX_STREAMS_PER_ORIGIN: u32 = 2000;
-/// Protocols that one origin handles at once.
-pub const MAX_HANDLED_PER_ORIGIN: usize = 128;
+/// Protocols that one origin handles at once. The node accepts 128 for all of them together, since it tells every peer
+/// of each: an eighth of that leaves the other origins theirs, and is more than an application speaks.
+pub const MAX_HANDLED_PER_ORIGIN: usize = 16;
+/// Bytes of their ids together; the node's limit for all origins is 2,048.
+pub const MAX_HANDLED_BYTES_PER_ORIGIN: usize = 512;
 /// Bytes taken from a stream at once on the way to a page: larger messages were no faster through a runtime Port, and
 /// each stream that is being read holds one such buffer for a moment.
 pub const READ_CHUNK: usize = 64 * 1024;
@@ -122,6 +125,10 @@ pub fn reported() -> BTreeMap<String, u32> {
         (
             "handledProtocols",
             u32::try_from(MAX_HANDLED_PER_ORIGIN).unwrap_or(u32::MAX),
+        ),
+        (
+            "handledProtocolBytes",
+            u32::try_from(MAX_HANDLED_BYTES_PER_ORIGIN).unwrap_or(u32::MAX),
         ),
         (
             "heldPermissions",

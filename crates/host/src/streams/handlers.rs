@@ -13,7 +13,7 @@ use super::deliver;
 use crate::{
     error::{error, from_node},
     host::Core,
-    limits::MAX_HANDLED_PER_ORIGIN,
+    limits::{MAX_HANDLED_BYTES_PER_ORIGIN, MAX_HANDLED_PER_ORIGIN},
     quota::exceeded,
     session::Session,
 };
@@ -79,15 +79,24 @@ impl Handlers {
             );
         }
         let own = table
-            .values()
-            .filter(|handler| handler.origin == *session.origin())
-            .count();
+            .iter()
+            .filter(|(_, handler)| handler.origin == *session.origin())
+            .map(|(protocol, _)| protocol.as_str());
         let more = protocols
             .iter()
-            .filter(|protocol| !table.contains_key(protocol.as_ref()))
-            .count();
-        if own.saturating_add(more) > MAX_HANDLED_PER_ORIGIN {
-            return Err(exceeded("handledProtocols", Duration::from_secs(1)));
+            .map(AsRef::as_ref)
+            .filter(|protocol: &&str| !table.contains_key(*protocol));
+        let (count, bytes) = own
+            .chain(more)
+            .fold((0_usize, 0_usize), |(count, bytes), id| {
+                (count.saturating_add(1), bytes.saturating_add(id.len()))
+            });
+        let full = |what| Err(exceeded(what, Duration::from_secs(1)));
+        if count > MAX_HANDLED_PER_ORIGIN {
+            return full("handledProtocols");
+        }
+        if bytes > MAX_HANDLED_BYTES_PER_ORIGIN {
+            return full("handledProtocolBytes");
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use mooring_node::{Config, DialRequest, Handle, ListenerEvent, OpenStream, Scope
 use serde_json::json;
 
 use super::support::{Page, World, run};
-use crate::Value;
+use crate::{Value, limits};
 
 const SITE: &str = "https://site.example";
 const ECHO: &str = "/mooring/echo/1.0.0";
@@ -435,5 +435,56 @@ fn inbound_streams_reach_the_tab_that_handled_last() {
             timeout: Duration::from_secs(1),
         };
         assert!(server.dial(again).await.is_ok());
+    });
+}
+
+/// The node tells every peer all that is handled, and so takes little of it: no site may have it all.
+#[test]
+fn a_site_that_handles_all_it_can_leaves_other_sites_their_share() {
+    run(true, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let named = |from: usize, count: usize, bytes: usize| -> Vec<String> {
+            (from..from + count)
+                .map(|n| format!("/{n:0>width$}", width = bytes - 1))
+                .collect()
+        };
+        // Anything there is.
+        let all = json!([{"name": "streams", "protocols": ["/00*"]}]);
+        let greedy = world.page(SITE);
+        world.grant(&greedy, all.clone()).await;
+        let handle = |protocols: Vec<String>| json!({"protocols": protocols});
+        let (most, bytes) = (
+            limits::MAX_HANDLED_PER_ORIGIN,
+            limits::MAX_HANDLED_BYTES_PER_ORIGIN,
+        );
+        for (protocols, what) in [
+            (named(0, most + 1, 8), "handledProtocols"),
+            (named(0, bytes / 100 + 1, 100), "handledProtocolBytes"),
+        ] {
+            let (code, data) = greedy
+                .call("streams.handle", handle(protocols))
+                .await
+                .unwrap_err();
+            assert_eq!((code, data["detail"].as_str()), (5005, Some(what)));
+        }
+        greedy
+            .call("streams.handle", handle(named(0, most, bytes / most)))
+            .await
+            .unwrap();
+        let more = handle(named(100, 1, 8));
+        assert_eq!(greedy.fails("streams.handle", more.clone()).await, 5005);
+        // Again what it handles is no more; another tab of it has no share of its own.
+        let tab = world.page(SITE);
+        tab.call("streams.handle", handle(named(0, 2, bytes / most)))
+            .await
+            .unwrap();
+        assert_eq!(tab.fails("streams.handle", more).await, 5005);
+        let other = world.page("https://other.example");
+        world.grant(&other, all).await;
+        other
+            .call("streams.handle", handle(named(200, most, bytes / most)))
+            .await
+            .unwrap();
     });
 }
