@@ -2,8 +2,9 @@
 import init, { Host } from "host-wasm";
 import { failedBecause, forgetCrashes, noteCrash } from "./crashes";
 import { FailedHost, type Handle } from "./failed";
-import { FAILED_PAUSE, MAX_EARLY, MAX_PORTS } from "./limits";
+import { FAILED_PAUSE, MAX_EARLY } from "./limits";
 import type { Platform } from "./platform";
+import { PagePorts } from "./ports";
 import { senderOf, type Sender } from "./sender";
 
 const NAMES = ["page", "popup", "prompt"];
@@ -24,6 +25,7 @@ export function startHost(loadPlatform: () => Promise<Platform>): void {
 
 class Supervisor {
   readonly #open = new Map<chrome.runtime.Port, (host: Connects) => void>();
+  readonly #pages = new PagePorts();
   #host: Connects | undefined;
   #crashed = false;
 
@@ -48,8 +50,16 @@ class Supervisor {
 
   /** A port of one of our own contexts: pages' content scripts, popup, prompts, and the service worker's watch. */
   take(port: chrome.runtime.Port): void {
-    if (!NAMES.includes(port.name)) return;
-    if (this.#open.size >= MAX_PORTS) {
+    // Before anything is kept: who it is decides whether it has a place.
+    const sender = senderOf(port);
+    if (!NAMES.includes(port.name)) {
+      // The service worker's watch stays open, and is nothing to us.
+      if (!sender.extension) port.disconnect();
+      return;
+    }
+    // The user's own windows always come through; the host bounds them too.
+    const leave = sender.extension ? () => undefined : this.#pages.take(sender);
+    if (!leave) {
       port.disconnect();
       return;
     }
@@ -62,6 +72,7 @@ class Supervisor {
       if (over) return;
       over = true;
       this.#open.delete(port);
+      leave();
       // Not at once: the host itself may be the caller, and is not to be freed under its own feet.
       const last = handle;
       if (last) queueMicrotask(() => this.#guard(() => last.free()));
@@ -80,7 +91,7 @@ class Supervisor {
     const attach = (host: Connects): void => {
       this.#guard(() => {
         handle = host.connect(
-          senderOf(port),
+          sender,
           (message) => post(port, message),
           () => {
             port.disconnect();

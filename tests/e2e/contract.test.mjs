@@ -480,3 +480,36 @@ test("a flood is bounded, every request of it is answered once, and the node wor
   assert.ok(unanswered <= 1, `${unanswered} ids were answered more than once`);
   assert.equal((await call(page, "node.hello")).version, 1);
 });
+
+test("a tab that opens all the ports it can shuts nobody else out", async (t) => {
+  const page = await fresh(t);
+  await available(page);
+  // As a renderer that was broken into might, with what a content script has.
+  const refused = await (await chromium.worker()).evaluate(async (url) => {
+    const [tab] = await chrome.tabs.query({ url: `${new URL(url).origin.replace(/:\d+$/, "")}/*`, active: true });
+    const [{ result }] = await chrome.scripting.executeScript({
+      target: { tabId: tab.id },
+      func: async () => {
+        const ports = Array.from({ length: 4_200 }, () => chrome.runtime.connect({ name: "page" }));
+        window.held = ports; // one that nobody refers to would close
+        let refused = 0;
+        const settled = ports.map((port) => new Promise((done) => {
+          port.onMessage.addListener(done);
+          port.onDisconnect.addListener(() => done((refused += 1)));
+        }));
+        await Promise.all(settled);
+        return refused;
+      },
+    });
+    return result;
+  }, page.url());
+  assert.ok(refused > 4_000 && refused < 4_200, `${refused} were refused`);
+  const popup = await chromium.openOwn("popup.html");
+  await until("the popup to show the node", () =>
+    popup.evaluate(() => document.querySelector('[data-testid="peer-id"]')?.textContent?.includes("12D3")),
+  );
+  await popup.close();
+  const other = await fresh(t);
+  await available(other);
+  await call(other, "node.hello");
+});

@@ -20,6 +20,8 @@ const { measure } = await load("extension/content/measure.ts");
 const { parse } = await load("extension/content/envelope.ts");
 const { Requests } = await load("extension/content/requests.ts");
 const { choiceFor, split } = await load("extension/prompt/choice.ts");
+const { PagePorts } = await load("extension/host/ports.ts");
+const { FailedHost } = await load("extension/host/failed.ts");
 
 const MIB = 1024 * 1024;
 const request = (fields) => ({ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 1, method: "node.hello", ...fields } });
@@ -151,4 +153,68 @@ test("a prompt's choices split into what is granted and what is denied", () => {
     granted: [{ name: "dial" }, { name: "streams", protocols: ["/b"] }, { name: "identity" }],
     denied: [{ name: "dial", privateNetwork: true }, { name: "streams", protocols: ["/a"] }, { name: "peers" }],
   });
+});
+
+test("neither a tab nor a site takes the ports that others need", () => {
+  const ports = new PagePorts();
+  const open = (origin, tabId) => ports.take({ name: "page", origin, tabId, frameId: 0, extension: false });
+  // A renderer that was broken into, in one tab, with all the origins of its site.
+  const held = [];
+  for (let at = 0; at < 5_000; at += 1) {
+    const leave = open(`https://n${at}.evil.example`, 1);
+    if (leave) held.push(leave);
+  }
+  assert.equal(held.length, 16);
+  // And one site in more tabs than there can be.
+  for (let tab = 2; tab < 5_000; tab += 1) {
+    const leave = open("https://evil.example", tab);
+    if (leave) held.push(leave);
+  }
+  assert.equal(held.length, 16 + 512);
+  const other = open("https://other.example", 9_999);
+  assert.ok(other);
+  for (const leave of [...held, ...held, other]) leave();
+  assert.ok(open("https://evil.example", 1), "each gives one place back, once");
+});
+
+test("a node that failed keeps its silence towards those whom it does not serve", () => {
+  const said = (sender) => {
+    const host = new FailedHost({ product: "Mooring", version: "1", setBadge: () => undefined }, "it crashed");
+    const messages = [];
+    const page = { name: "page", origin: "https://a.example", frameId: 0, lifecycle: "active", extension: false };
+    const handle = host.connect({ ...page, ...sender }, (message) => messages.push(message), () => undefined);
+    for (const message of [null, {}, { m: null }, { t: "rpc", m: { id: 1, method: "node.status" } }]) handle.receive(message);
+    return messages;
+  };
+  for (const origin of ["https://a.example:8443", "https://[2001:db8::1]:1", "http://localhost", "http://127.0.0.1:1", "http://[::1]:65535"]) {
+    const [ready, status, ...rest] = said({ origin });
+    assert.equal(ready.available.version, 1, origin);
+    assert.equal(status.m.result.state, "failed");
+    assert.deepEqual(rest, []);
+  }
+  assert.ok(said({ lifecycle: undefined })[0].available);
+  const silence = [{ t: "ready", available: null }];
+  for (const origin of [
+    "null",
+    "",
+    "https://",
+    "http://a.example",
+    "http://localhost.evil.example",
+    "http://localhost:",
+    "http://localhost:99999",
+    "http://localhost:80:80",
+    "http://127.0.0.10",
+    "http://sub.localhost",
+    "file://",
+    "chrome-extension://abc",
+    "https://a.example/path",
+    "https://user@a.example",
+    "https://a.example evil",
+    `https://${"a".repeat(300)}`,
+    undefined,
+  ]) {
+    assert.deepEqual(said({ origin }), silence, origin);
+  }
+  for (const sender of [{ frameId: 3 }, { frameId: undefined }, { lifecycle: "prerender" }]) assert.deepEqual(said(sender), silence);
+  assert.deepEqual(said({ extension: true }), []);
 });
