@@ -19,6 +19,7 @@ async function load(file) {
 const { measure } = await load("extension/content/measure.ts");
 const { parse } = await load("extension/content/envelope.ts");
 const { Requests } = await load("extension/content/requests.ts");
+const { Link } = await load("extension/content/link.ts");
 const { choiceFor, split } = await load("extension/prompt/choice.ts");
 const { PagePorts } = await load("extension/host/ports.ts");
 const { FailedHost } = await load("extension/host/failed.ts");
@@ -124,6 +125,49 @@ test("what waited goes in order, what was gone with the node is answered", () =>
   requests.cancel(3, {});
   assert.deepEqual(failed.at(-1), [3, 5008]);
   assert.equal(requests.settle(3), false);
+});
+
+test("a document that comes back while a host is being made opens one port", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const ports = [];
+  const asked = [];
+  const listeners = () => {
+    const all = [];
+    return { addListener: (listener) => all.push(listener), fire: (...values) => all.forEach((each) => each(...values)) };
+  };
+  globalThis.chrome = {
+    runtime: {
+      id: "abc",
+      connect: () => {
+        const port = { open: true, onMessage: listeners(), onDisconnect: listeners(), disconnect: () => (port.open = false) };
+        ports.push(port);
+        return port;
+      },
+      sendMessage: (_message, answer) => asked.push(answer),
+    },
+  };
+  t.after(() => delete globalThis.chrome);
+  let ready = 0;
+  const ignored = () => undefined;
+  const link = new Link({ ready: () => (ready += 1), message: ignored, lost: ignored, orphaned: ignored });
+  link.start();
+  ports[0].open = false;
+  ports[0].onDisconnect.fire();
+  assert.equal(asked.length, 1);
+  // Into the back/forward cache and out again, with the question still open.
+  link.stop();
+  link.start();
+  assert.equal(ports.length, 2);
+  asked[0]();
+  t.mock.timers.tick(10);
+  assert.deepEqual(ports.map(({ open }) => open), [false, true]);
+  ports[1].onMessage.fire({ t: "ready", available: null });
+  assert.equal(ready, 1);
+  // The next loss is asked about anew.
+  ports[1].onDisconnect.fire();
+  asked[1]();
+  t.mock.timers.tick(10);
+  assert.equal(ports.length, 3);
 });
 
 test("an id that is still unanswered is not taken twice, 1 is not \"1\", and the table is bounded", () => {
