@@ -158,6 +158,7 @@ const hostile = [
   ["a cycle", `(() => { const m = { jsonrpc: "2.0", id: 9, method: "node.hello" }; m.params = m; return { mooring: 1, to: "node", message: m }; })()`, [[9, -32600]]],
   ["a map in the parameters", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 10, method: "node.hello", params: { a: new Map() } } }`, [[10, -32600]]],
   ["a blob in the parameters", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 10, method: "node.hello", params: { a: new Blob(["x"]) } } }`, [[10, -32600]]],
+  ["too many values, and the id last", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", method: "node.hello", params: { a: Array.from({ length: 70000 }, () => 0) }, id: "last" } }`, [["last", 5005]]],
   ["an array without end", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 11, method: "node.hello", params: { a: new Array(4e9) } } }`, [[11, 5005]]],
   ["a notification", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", method: "permissions.request", params: { permissions: [{ name: "peers" }] } } }`, []],
   ["a response", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 12, result: {} } }`, []],

@@ -49,7 +49,19 @@ test("nesting is counted to 32, a cycle ends there, and shared parts cost what t
   assert.deepEqual(measure(cycle), { ok: false, why: "depth" });
   let shared = "x";
   for (let level = 0; level < 30; level += 1) shared = [shared, shared];
-  assert.deepEqual(measure(shared), { ok: false, why: "size" });
+  assert.deepEqual(measure(shared), { ok: false, why: "values" });
+});
+
+test("values are counted, and a message with too many is answered whatever its id comes after", () => {
+  const values = (count) => ({ list: Array.from({ length: count }, () => 0) });
+  assert.equal(measure(values(64_000)).ok, true);
+  assert.deepEqual(measure(values(70_000)), { ok: false, why: "values" });
+  assert.deepEqual(measure(Array.from({ length: 300 }, () => values(300))), { ok: false, why: "values" });
+  const message = { jsonrpc: "2.0", method: "node.hello", params: values(70_000), id: "last" };
+  const refused = parse({ mooring: 1, to: "node", message });
+  assert.deepEqual([refused.id, refused.error.code], ["last", 5005]);
+  const taken = parse({ mooring: 1, to: "node", message: { ...message, params: {} } });
+  assert.deepEqual(Object.keys(taken.message), ["id", "jsonrpc", "method", "params"]);
 });
 
 test("only what JSON and binary data need may be in a message", () => {
