@@ -121,6 +121,30 @@ test("requests wait for a node for 2 s and no longer", async (t) => {
   assert.deepEqual(failed, [[2, 5002], [1, 4900]]);
 });
 
+test("what a request waited for the node counts towards its time limit", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const failed = [];
+  const sent = [];
+  let up = false;
+  let clock = 0;
+  const tick = (ms) => {
+    clock += ms;
+    t.mock.timers.tick(ms);
+  };
+  const out = { fail: (id, error) => failed.push([id, error.code]), send: (message) => up && sent.push(message) > 0 };
+  const requests = new Requests(out, () => clock);
+  requests.add(parse(request({ id: 1, params: { timeoutMs: 3_000 } })));
+  tick(1_900);
+  up = true;
+  requests.flush();
+  // 3 s from when it was asked, and the grace that the node has for its own answer.
+  tick(1_349);
+  assert.deepEqual(failed, []);
+  tick(1);
+  assert.deepEqual(failed, [[1, 5002]]);
+  assert.deepEqual(sent.at(-1), { jsonrpc: "2.0", method: "rpc.cancel", params: { id: 1 } });
+});
+
 test("what waited goes in order, what was gone with the node is answered", () => {
   const sent = [];
   let up = false;
