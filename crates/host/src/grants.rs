@@ -267,7 +267,14 @@ impl Grants {
         if entries.len() > MAX_VALUES_PER_ORIGIN {
             return Err(Full);
         }
-        self.origins.insert(origin.to_owned(), entries);
+        let before = self.origins.insert(origin.to_owned(), entries);
+        if !store::Records::of(self).is_ok_and(|records| records.fit()) {
+            match before {
+                Some(before) => self.origins.insert(origin.to_owned(), before),
+                None => self.origins.remove(origin),
+            };
+            return Err(Full);
+        }
         self.changed();
         Ok(!granted.is_empty())
     }

@@ -92,8 +92,11 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Time limit of one access to the extension's storage: it goes through the service worker, which may have to start.
 pub const STORAGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest stored record that is read, in bytes. Storage as a whole holds 10 MiB in Chrome.
-pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
+/// Longest stored record that is written or read, in bytes. What is read comes as a message does.
+pub const MAX_RECORD_BYTES: usize = MAX_MESSAGE_WEIGHT;
+/// Longest record of the grants, in bytes: there are two slots for each of its two stores, and as many copies of damaged
+/// ones as [`MAX_ASIDE`]; storage as a whole holds 10 MiB in Chrome. Some ten thousand decisions.
+pub const MAX_GRANTS_BYTES: usize = 1024 * 1024;
 /// Damaged records that are kept aside for each store.
 pub const MAX_ASIDE: u64 = 3;
 

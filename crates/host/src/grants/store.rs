@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Grants, Term};
 use crate::{
     Area, Error, Platform, ValueError,
-    limits::{MAX_GRANT_ORIGINS, MAX_VALUES_PER_ORIGIN},
+    limits::{MAX_GRANT_ORIGINS, MAX_GRANTS_BYTES, MAX_VALUES_PER_ORIGIN},
     slots::{Found, Slots},
 };
 
@@ -98,6 +98,11 @@ impl Records {
             )?,
             passing: render(grants.select(|term| term == Term::Session))?,
         })
+    }
+
+    /// Whether they can be stored, and read again.
+    pub(crate) fn fit(&self) -> bool {
+        self.lasting.len() <= MAX_GRANTS_BYTES && self.passing.len() <= MAX_GRANTS_BYTES
     }
 }
 

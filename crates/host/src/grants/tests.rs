@@ -181,3 +181,46 @@ proptest! {
         prop_assert_eq!(grants.open_questions(SITE, 1, 0, &wanted).0, vec![]);
     }
 }
+
+/// What is decided must be readable at the next start, however much it is.
+#[test]
+fn the_store_takes_no_more_than_can_be_read_again() {
+    crate::tests::support::run(true, async {
+        for choice in [Choice::Always, Choice::Session] {
+            let mut grants = Grants::default();
+            let refused = (0..MAX_GRANT_ORIGINS).find(|n| {
+                let protocols = (0..256).map(|value| format!("/{value:0>139}")).collect();
+                let asked = [Descriptor::Streams { protocols }];
+                let decision = Decision {
+                    asked: &asked,
+                    granted: &asked,
+                    denied: &[],
+                    choice,
+                    documents: &[1],
+                };
+                grants.decide(&format!("https://n{n}.example"), &decision, 0) == Err(Full)
+            });
+            let held = refused.expect("a bound");
+            assert!(held > 10, "{held}");
+            assert_eq!(
+                grants.sites(0).len(),
+                held,
+                "what is refused changes nothing"
+            );
+            let platform = crate::tests::support::Memory::new();
+            let records = store::Records::of(&grants).unwrap();
+            store::save(&*platform, &records).await.unwrap();
+            for stored in platform.stored.borrow().values() {
+                let length = stored.as_text().unwrap().len();
+                assert!(length <= crate::limits::MAX_MESSAGE_WEIGHT, "{length}");
+            }
+            let loaded = store::load(&*platform).await;
+            assert_eq!((loaded.trouble, loaded.unread), (None, false));
+            assert_eq!(loaded.grants.sites(0), grants.sites(0));
+            // Taking back makes room.
+            grants.forget("https://n0.example");
+            let asked = [Descriptor::Peers {}];
+            assert!(decide(&mut grants, &asked, &asked, &[]).is_ok());
+        }
+    });
+}
