@@ -3,8 +3,9 @@ import type { Descriptor } from "../generated/Descriptor";
 import type { Duration } from "../generated/Duration";
 import type { FromPrompt } from "../generated/FromPrompt";
 import type { ToPrompt } from "../generated/ToPrompt";
+import { whileAttended } from "./attention";
 import { choiceFor, split, type Choice } from "./choice";
-import { ARM_DELAY, CLOSE_DELAY, MAX_HEIGHT, MIN_HEIGHT } from "./limits";
+import { CLOSE_DELAY, MAX_HEIGHT, MIN_HEIGHT } from "./limits";
 import { valueWords, wordsFor } from "./words";
 
 const DURATIONS: [Duration, string][] = [
@@ -54,16 +55,29 @@ function show(origin: string, permissions: Descriptor[]): void {
   list.replaceChildren(...choices.map((choice) => row(choice, changed)));
   document.body.classList.add("ready");
   fit();
-  // Only now, so that there is nothing a click or key meant for another window could press.
-  setTimeout(() => {
-    controls.replaceChildren(durationField(), buttons(choices));
+  const placeholders = [...controls.childNodes];
+  const pressable = [durationField(), buttons(choices)];
+  // Taken away altogether, so that there is nothing a click or key meant for another window could press.
+  const disarm = (): void => {
+    controls.replaceChildren(...placeholders);
+    document.body.classList.remove("armed");
+    for (const box of list.querySelectorAll("input")) box.disabled = true;
+  };
+  whileAttended(() => {
+    if (answered) return;
+    controls.replaceChildren(...pressable);
     document.body.classList.add("armed");
     for (const box of list.querySelectorAll("input")) box.disabled = box.dataset.off === "true";
+    changed();
     byId("ask").focus();
-  }, ARM_DELAY);
+  }, disarm);
 }
 
+let answered = false;
+
 function answer(granted: Descriptor[], denied: Descriptor[]): void {
+  if (answered) return;
+  answered = true;
   const duration = document.querySelector<HTMLSelectElement>('[data-testid="duration"]');
   say({ t: "answer", id, granted, denied, duration: (duration?.value ?? "session") as Duration });
   for (const control of document.querySelectorAll<HTMLButtonElement | HTMLInputElement>("button, input, select")) {

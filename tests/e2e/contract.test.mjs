@@ -396,6 +396,58 @@ test("in its first half second the window has nothing that could be pressed", as
   assert.equal((await asked).error?.code, 4001);
 });
 
+test("a window that lost its focus or was hidden has nothing to press until it is looked at again", async (t) => {
+  const page = await fresh(t);
+  await available(page);
+  const asked = request(page, "permissions.request", { permissions: [{ name: "peers" }, { name: "identity" }] });
+  const prompt = await chromium.prompt();
+  await prompt.waitForSelector('[data-testid="allow"]');
+  await prompt.select('[data-testid="duration"]', "hour");
+  await prompt.click('[data-permission="identity"] input');
+  // Headless, every window always has its focus: so what the browser would say is said for it.
+  const seen = await prompt.evaluate(async () => {
+    const pressable = () => document.querySelectorAll("button, select, input:enabled").length;
+    const hidden = (value) => {
+      Object.defineProperty(document, "visibilityState", { value, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    /** Milliseconds until something could be pressed. */
+    const armed = () =>
+      new Promise((done) => {
+        const start = performance.now();
+        new MutationObserver((_, observer) => {
+          if (pressable() === 0) return;
+          observer.disconnect();
+          done(performance.now() - start);
+        }).observe(document.body, { childList: true, subtree: true, attributes: true });
+      });
+    const seen = { before: pressable() };
+    window.dispatchEvent(new Event("blur"));
+    seen.blurred = pressable();
+    // Shown again without its focus is not enough.
+    hidden("hidden");
+    hidden("visible");
+    seen.shown = await Promise.race([armed(), new Promise((done) => setTimeout(() => done("nothing"), 700))]);
+    window.dispatchEvent(new Event("focus"));
+    seen.focused = await armed();
+    // A first click gives the focus to a window that had none: it is no answer.
+    window.dispatchEvent(new Event("focus"));
+    seen.again = pressable();
+    hidden("hidden");
+    hidden("visible");
+    seen.unhidden = await armed();
+    return seen;
+  });
+  assert.ok(seen.before > 0);
+  assert.deepEqual([seen.blurred, seen.shown, seen.again], [0, "nothing", 0]);
+  for (const ms of [seen.focused, seen.unhidden]) assert.ok(ms > 490, `${ms} ms`);
+  // What was chosen is kept.
+  assert.equal(await prompt.$eval('[data-testid="duration"]', ({ value }) => value), "hour");
+  assert.equal(await prompt.$eval('[data-permission="identity"] input', ({ checked }) => checked), false);
+  await answerPrompt(chromium, "allow");
+  assert.deepEqual((await asked).result, { granted: [{ name: "peers" }] });
+});
+
 test("grants are kept by origin, and given back by name or all", async (t) => {
   const page = await fresh(t);
   const other = await fresh(t);
