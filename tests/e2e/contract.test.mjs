@@ -361,6 +361,8 @@ test("the window shows the full origin, and the user may trim what is asked", as
     duration: "always",
     before: async (prompt) => {
       assert.equal(await prompt.$eval("#origin", (element) => element.textContent), page.origin);
+      assert.equal(await prompt.title(), `${page.origin} asks for permission`);
+      assert.match(await prompt.$eval("body", (body) => body.innerText), /Connect to peers[^]*local network[^]*Remember this[^]*Allow/);
       await prompt.click(`[data-permission="dial"] .caution input`);
       await prompt.click(`[data-permission="streams"] .value input`);
       await prompt.click(`[data-permission="peers"] input`);

@@ -1,5 +1,6 @@
 // The pure parts of the extension's TypeScript, bundled as webpack would and run here without a browser.
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { build } from "esbuild";
@@ -297,4 +298,23 @@ test("a node that failed keeps its silence towards those whom it does not serve"
   }
   for (const sender of [{ frameId: 3 }, { frameId: undefined }, { lifecycle: "prerender" }]) assert.deepEqual(said(sender), silence);
   assert.deepEqual(said({ extension: true }), []);
+});
+
+test("every word of the prompt is in _locales, and no message is left over", () => {
+  const folder = path.join(root, "extension/prompt");
+  const sources = fs.readdirSync(folder).filter((file) => file.endsWith(".ts")).map((file) => fs.readFileSync(path.join(folder, file), "utf8"));
+  const manifest = fs.readFileSync(path.join(root, "manifest.json"), "utf8");
+  const locales = path.join(root, "extension/_locales");
+  const english = JSON.parse(fs.readFileSync(path.join(locales, "en/messages.json"), "utf8"));
+  for (const key of Object.keys(english)) {
+    assert.ok(sources.some((source) => source.includes(`"${key}"`)) || manifest.includes(`__MSG_${key}__`), key);
+  }
+  for (const locale of fs.readdirSync(locales)) {
+    const messages = JSON.parse(fs.readFileSync(path.join(locales, locale, "messages.json"), "utf8"));
+    assert.deepEqual(Object.keys(messages).sort(), Object.keys(english).sort(), locale);
+    for (const [key, { message }] of Object.entries(messages)) assert.ok(message.trim(), `${locale}: ${key}`);
+  }
+  // That each key exists is the compiler's to check; what is shown must come from there.
+  const html = fs.readFileSync(path.join(folder, "prompt.html"), "utf8");
+  assert.doesNotMatch(html.replace(/<title>[^<]*<\/title>/, ""), />[^<]*[a-z]{3}[^<]*</i);
 });
