@@ -13,7 +13,7 @@ use mooring_api::{
     popup::IdentityState,
     results::{NodeState, Status},
 };
-use mooring_node::{Config, Handle};
+use mooring_node::{Config, Event, Handle};
 
 use crate::{
     Area, Value,
@@ -23,7 +23,7 @@ use crate::{
     limits::{COMMAND_TIMEOUT, NODE_WAIT, RESTART_FORGET, RESTART_MAX, RESTART_MIN, reported},
     session::events,
     signal::Signal,
-    slots,
+    slots, streams,
 };
 
 /// Where the user's pause is kept, so that a restart of the browser does not undo it.
@@ -368,11 +368,20 @@ async fn run_once(core: &Rc<Core>, keypair: &Keypair) -> String {
 async fn follow(core: Rc<Core>, node: Handle) {
     // The stream also ends when we fell behind; then what was missed is gone, and the next snapshot shows it.
     while let Ok(mut happenings) = node.events().await {
+        streams::connections_gone(&core, Some(&node), None).await;
         while let Some(event) = happenings.next().await {
+            let closed = match &event {
+                Event::ConnectionClosed { connection, .. } => Some(connection.peer),
+                _ => None,
+            };
             events::node_event(&core, event);
             core.changed.notify();
+            if closed.is_some() {
+                streams::connections_gone(&core, Some(&node), closed).await;
+            }
         }
     }
+    streams::connections_gone(&core, None, None).await;
 }
 
 /// Ends the node for good.

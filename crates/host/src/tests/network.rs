@@ -356,6 +356,88 @@ fn streams_end_by_broken_rules_by_revocation_and_with_the_document() {
     });
 }
 
+/// A stream that is neither read nor written would not notice by itself that its connection has gone.
+#[test]
+fn idle_streams_end_with_their_connection() {
+    run(false, async {
+        use futures::AsyncWriteExt;
+        let world = World::new().await;
+        let (page, server, _) = connected(&world, private(&["/chat/1"])).await;
+        page.call("streams.handle", json!({"protocols": ["/chat/1"]}))
+            .await
+            .unwrap();
+        let node = only_peer(&server).await;
+        let mut remotes = Vec::new();
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let mut opened = server.open_stream(chat(node)).await.unwrap();
+            opened.stream.write_all(&[7; 5000]).await.unwrap();
+            opened.stream.flush().await.unwrap();
+            let stream = page.notification("streams.incoming").await.1.unwrap();
+            assert_eq!(kind(&page.hear(&stream).await), "credit");
+            remotes.push(opened);
+            streams.push(stream);
+        }
+        // The first one is read to its end, and stays open towards the remote.
+        remotes[0].stream.close().await.unwrap();
+        page.say(&streams[0], credit(10_000));
+        while kind(&page.hear(&streams[0]).await) != "closeWrite" {}
+        server.disconnect(node).await.unwrap();
+        let reset = page.hear(&streams[0]).await;
+        assert_eq!(
+            (kind(&reset), reset.get("reason")),
+            ("reset", Some(&Value::text("remote")))
+        );
+        assert_eq!(kind(&page.hear(&streams[0]).await), "closed");
+        // The second one is not read at all: what has come still can be, and nothing more can be sent.
+        assert_eq!(kind(&page.hear(&streams[1]).await), "stopReading");
+        page.say(&streams[1], credit(10_000));
+        assert_eq!(kind(&page.hear(&streams[1]).await), "data");
+        let mut last = page.hear(&streams[1]).await;
+        while kind(&last) == "data" {
+            last = page.hear(&streams[1]).await;
+        }
+        assert_eq!(kind(&last), "reset");
+        assert_eq!(kind(&page.hear(&streams[1]).await), "closed");
+        let site = world.host.core().sessions.of_origin(SITE)[0].site.clone();
+        let freed = async {
+            while site.streams.get() != 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(super::support::SOON, freed)
+            .await
+            .unwrap();
+    });
+}
+
+/// The node under test, as the server sees it, which may be a moment later.
+async fn only_peer(server: &Handle) -> PeerId {
+    let connected = async {
+        loop {
+            if let [connection] = server.connections().await.unwrap().as_slice() {
+                return connection.peer;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(super::support::SOON, connected)
+        .await
+        .expect("a connection")
+}
+
+/// A stream of `/chat/1` to the node under test.
+fn chat(node: PeerId) -> OpenStream {
+    OpenStream {
+        peer: node,
+        protocols: vec![StreamProtocol::new("/chat/1")],
+        allow_relayed: true,
+        dial: None,
+        owner: None,
+        timeout: Duration::from_secs(5),
+    }
+}
+
 #[test]
 fn inbound_streams_reach_the_tab_that_handled_last() {
     run(false, async {
@@ -368,15 +450,8 @@ fn inbound_streams_reach_the_tab_that_handled_last() {
         assert_eq!(other.fails("streams.handle", handle.clone()).await, 5007);
         let tab = world.page(SITE);
         tab.call("streams.handle", handle.clone()).await.unwrap();
-        let node = server.connections().await.unwrap()[0].peer;
-        let open = || OpenStream {
-            peer: node,
-            protocols: vec![StreamProtocol::new("/chat/1")],
-            allow_relayed: true,
-            dial: None,
-            owner: None,
-            timeout: Duration::from_secs(5),
-        };
+        let node = only_peer(&server).await;
+        let open = || chat(node);
         let mut opened = server.open_stream(open()).await.unwrap();
         let (incoming, stream) = tab.notification("streams.incoming").await;
         let stream = stream.unwrap();
