@@ -12,15 +12,18 @@ export interface Handle {
 export class FailedHost {
   readonly #platform: Platform;
   readonly #reason: string;
+  readonly #announced: boolean;
 
-  constructor(platform: Platform, reason: string) {
+  /** `announced`: whether pages may know that there is a node. Who holds a permission is not known here. */
+  constructor(platform: Platform, reason: string, announced: boolean) {
     this.#platform = platform;
     this.#reason = reason;
+    this.#announced = announced;
     platform.setBadge("failed", 0);
   }
 
   connect(sender: Sender, post: (message: unknown) => void, close: () => void): Handle {
-    if (sender.name === "page" && !sender.extension) return isServed(sender) ? this.#page(post) : silence(post);
+    if (sender.name === "page" && !sender.extension) return this.#announced && isServed(sender) ? this.#page(post) : silence(post);
     if (sender.name === "popup" && sender.extension) return this.#popup(post);
     close();
     return deaf();
@@ -58,6 +61,7 @@ export class FailedHost {
       state: "failed",
       reason: this.#reason,
       paused: false,
+      announcedEverywhere: this.#announced,
       identity: { state: "loading" },
       addresses: [],
       connections: [],

@@ -3,6 +3,7 @@ import init, { Host } from "host-wasm";
 import { failedBecause, forgetCrashes, noteCrash } from "./crashes";
 import { FailedHost, type Handle } from "./failed";
 import { FAILED_PAUSE, MAX_EARLY } from "./limits";
+import { isAnnounced } from "./announced";
 import type { Platform } from "./platform";
 import { PagePorts } from "./ports";
 import { senderOf, type Sender } from "./sender";
@@ -37,7 +38,8 @@ class Supervisor {
         await init();
         this.#serve(await Host.start(platform));
       } else {
-        this.#serve(new FailedHost(platform, `it crashed too often; the last time: ${reason}`));
+        const announced = await isAnnounced(platform.storage);
+        this.#serve(new FailedHost(platform, `it crashed too often; the last time: ${reason}`, announced));
         setTimeout(() => {
           forgetCrashes();
           location.reload();

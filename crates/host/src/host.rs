@@ -10,6 +10,7 @@ use mooring_api::{port::names, results::Hello};
 
 use crate::{
     Error, Outlet, Platform, Sender, Value,
+    announce::{self, Announcing},
     grants::{
         Grants,
         store::{self, Records},
@@ -39,6 +40,7 @@ pub(crate) struct Core {
     saved: Mutex<u64>,
     /// The grants of before are still in a store that could not be read.
     grants_unread: bool,
+    pub(crate) announcing: Announcing,
     pub(crate) sessions: Sessions,
     pub(crate) prompts: Prompts,
     pub(crate) popups: Popups,
@@ -57,6 +59,7 @@ impl Host {
         let loaded = store::load(&*platform).await;
         let version = loaded.grants.version();
         let core = Rc::new(Core {
+            announcing: Announcing::load(&*platform).await,
             grants: RefCell::new(loaded.grants),
             trouble: Cell::new(loaded.trouble),
             saved: Mutex::new(version),
@@ -72,6 +75,7 @@ impl Host {
             platform,
         });
         core.spawn(crate::supervisor::run(core.clone()));
+        core.spawn(announce::settle(core.clone()));
         core.spawn(popup::observe(core.clone()));
         core.spawn(session::permissions::expire(core.clone()));
         Host { core }
@@ -216,6 +220,12 @@ impl Core {
             product: about.product.clone(),
             product_version: about.version.clone(),
         }
+    }
+
+    /// Whether an origin holds anything, in whatever document.
+    pub(crate) fn holds_something(&self, origin: &str) -> bool {
+        let now = self.platform.now_ms();
+        !self.grants.borrow().held(origin, 0, now).is_empty()
     }
 
     /// Tells whom it concerns that grants are not what they were.

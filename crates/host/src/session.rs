@@ -25,6 +25,7 @@ use mooring_api::{Descriptor, event::EventName, jsonrpc::Call, port::FromHost, r
 
 use crate::{
     Outlet, Sender, Value,
+    announce::Announced,
     host::Core,
     limits::{
         DIAL_BURST, DIALS_PER_SECOND, EVENTS_PER_SECOND, MAX_ORIGINS, MAX_SESSIONS,
@@ -306,9 +307,20 @@ pub(crate) fn connect(
     sender: &Sender,
     outlet: Rc<dyn Outlet>,
 ) -> Option<Rc<Session>> {
-    let opened = match gate::served_origin(sender) {
-        Some(origin) => core.sessions.open(&origin, outlet),
-        None => Err(outlet),
+    // Judged once: what a document has been told stays told.
+    let told = |origin: &str| match core.announcing.now() {
+        Announced::Everywhere => Some(true),
+        _ if core.holds_something(origin) => Some(true),
+        Announced::Allowed => Some(false),
+        Announced::Unread => None,
+    };
+    let opened = match gate::served_origin(sender).map(|origin| (told(&origin), origin)) {
+        Some((Some(true), origin)) => core.sessions.open(&origin, outlet),
+        Some((None, _)) => {
+            outlet.close();
+            return None;
+        }
+        _ => Err(outlet),
     };
     match opened {
         Ok(session) => {

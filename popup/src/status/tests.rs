@@ -117,6 +117,7 @@ fn a_snapshot_is_cleaned() {
         state: NodeState::Failed,
         reason: Some(" \u{202e} ".to_owned()),
         paused: false,
+        announced_everywhere: true,
         identity: IdentityState::Loading,
         addresses: vec![],
         connections: vec![],

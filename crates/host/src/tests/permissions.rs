@@ -516,6 +516,8 @@ fn a_store_that_could_not_be_read_is_not_written_over() {
         platform.broken.set(true);
         let unread = World::on(platform.clone()).await;
         platform.broken.set(false);
+        // Until it is read that every site may know of the node.
+        tokio::time::sleep(limits::RESTART_MIN * 2).await;
         let other = unread.page("https://other.example");
         let _ = other.call("permissions.revoke", json!({})).await;
         assert_eq!(
