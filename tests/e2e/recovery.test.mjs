@@ -44,12 +44,8 @@ test("many who ask for a host at once get one", async (t) => {
   assert.equal(count, 1);
 });
 
-/** What a panic in the node's wasm looks like to its document. Thrown by DevTools, the error would be hidden from the page. */
-const trap = async (chromium) =>
-  (await chromium.host()).evaluate(() => {
-    const error = new WebAssembly.RuntimeError("unreachable");
-    setTimeout(() => window.dispatchEvent(new ErrorEvent("error", { error })), 0);
-  });
+/** Makes a task in the node's wasm panic, as a fault would: the instance traps. */
+const trap = async (chromium) => (await chromium.host()).evaluate(() => globalThis.mooringTrap());
 
 test("the node crashes: it is replaced and keeps its identity; crashing over and over it counts as failed", async (t) => {
   const { site, chromium } = await setUp(t, { server: false });

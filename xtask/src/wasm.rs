@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::process::BUILD_LIMIT;
@@ -125,6 +125,7 @@ fn bind(workspace: &Workspace, module: &Module, profile: Profile) -> Result<()> 
                 .with_context(|| format!("wasm-bindgen of {}", wasm.display()))?;
             if profile == Profile::Release {
                 optimise(workspace, &folder, module)?;
+                refuse_test_helpers(&folder)?;
             }
             Ok(())
         },
@@ -145,6 +146,31 @@ fn optimise(workspace: &Workspace, folder: &Path, module: &Module) -> Result<()>
         .limit(BUILD_LIMIT)
         .read()?;
     fs::rename(&small, &plain).with_context(|| format!("replacing {}", plain.display()))
+}
+
+/// What only a build for tests may hold: crates/host/src/web/trap.rs.
+const TEST_HELPER: &[u8] = b"mooringTrap";
+
+/// Fails when what is to be shipped can be told to trap.
+fn refuse_test_helpers(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.path();
+        if file.is_dir() {
+            refuse_test_helpers(&file)?;
+        } else if holds_test_helper(&fs::read(&file)?) {
+            bail!(
+                "{} was built with what only tests may use: are debug assertions on in the profile `wasm`?",
+                file.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn holds_test_helper(bytes: &[u8]) -> bool {
+    bytes
+        .windows(TEST_HELPER.len())
+        .any(|window| window == TEST_HELPER)
 }
 
 /// Says how large each module is, raw and as a server or a store would send it.

@@ -3,6 +3,8 @@
 
 mod log;
 mod platform;
+#[cfg(debug_assertions)]
+mod trap;
 mod value;
 
 use std::rc::Rc;
@@ -58,6 +60,8 @@ extern "C" {
 #[wasm_bindgen(start)]
 pub fn begin() {
     log::start();
+    #[cfg(debug_assertions)]
+    trap::offer();
 }
 
 /// The node host.
