@@ -223,10 +223,20 @@ pub(crate) const SUBSCRIBERS: usize = 64;
 /// Events that wait for a slow reader before it loses its stream.
 pub(crate) const EVENTS: usize = 1024;
 
-/// Attempts to reserve on one relay, while it stays connected.
-pub(crate) const RELAY_ATTEMPTS: u32 = 3;
-/// Pause before the second attempt; doubles with each.
+/// Pause before a relay that refused, or dropped the reservation, is asked again; doubles with each time …
 pub(crate) const RELAY_BACKOFF: Duration = Duration::from_secs(5);
+/// … up to this: a relay that was full has room again some time.
+pub(crate) const RELAY_BACKOFF_MAX: Duration = Duration::from_secs(10 * 60);
+/// A reservation that lasted so long was a good one, and the pauses begin anew after it.
+pub(crate) const RELAY_STABLE: Duration = Duration::from_secs(60);
+/// A renewal sooner than this after the last one is early: reservations last an hour, and a relay whose own
+/// say seconds costs more than it is of use.
+pub(crate) const RELAY_RENEWAL_MIN: Duration = Duration::from_secs(5);
+/// Early renewals in a row after which a relay is left: libp2p-relay renews whenever the relay lets a reservation end,
+/// without a pause if that is at once.
+pub(crate) const RELAY_EARLY_RENEWALS: u32 = 3;
+/// Relays that did so and are not asked again; a remote can make up new ids, so only the last ones.
+pub(crate) const RELAYS_BARRED: usize = 64;
 
 /// Pause before a bootstrap peer is dialed again; doubles with each failure …
 pub(crate) const BOOTSTRAP_BACKOFF: Duration = Duration::from_secs(2);

@@ -236,7 +236,7 @@ impl EventLoop {
             .collect();
         for (id, peer) in due {
             let used = self.swarm.behaviour().streams.open_with(&peer) > 0
-                || self.relays.is_reserved(&peer)
+                || self.relays.is_used(&peer)
                 || self.connections.relays_circuit(&peer);
             self.connections
                 .close_after(&id, used.then_some(HOUSEKEEPING));
@@ -279,7 +279,7 @@ impl EventLoop {
             5
         } else if self.interests.is_wanted(peer) {
             if has_streams { 4 } else { 3 }
-        } else if self.relays.is_reserved(peer) {
+        } else if self.relays.is_used(peer) {
             2
         } else {
             u8::from(has_streams)

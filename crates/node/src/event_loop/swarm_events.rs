@@ -72,7 +72,7 @@ impl EventLoop {
                 if let Err(error) = &reason {
                     tracing::debug!(cause = root_cause(error), "a listener ended");
                 }
-                self.relays.on_listener_closed(listener_id, Instant::now());
+                self.on_relay_listener_closed(listener_id);
                 for address in addresses {
                     self.listeners
                         .emit(&ListenerEvent::Expired(self.full_address(&address)));
@@ -189,7 +189,7 @@ impl EventLoop {
             BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
                 relay_peer_id,
                 ..
-            }) => self.relays.on_reserved(&relay_peer_id),
+            }) => self.on_relay_accepted(&relay_peer_id),
             _ => {}
         }
     }
