@@ -102,10 +102,7 @@ test("errors of dialing are told apart", async (t) => {
 });
 
 test("a site's events are told, and its release closes what nobody else wants", async (t) => {
-  // A browser of its own: with the relay of the other tests connected too, a released one stays open (an open bug).
-  const own = await launchChromium();
-  t.after(() => own.close());
-  const page = await allowed(own, await freshSite(t));
+  const page = await allowed(chromium, await freshSite(t));
   await call(page, "events.subscribe", { events: ["connection.opened", "connection.closed", "peer.disconnected"] });
   const other = await startServer();
   t.after(() => other.close());
