@@ -238,6 +238,18 @@ pub(crate) const RELAY_EARLY_RENEWALS: u32 = 3;
 /// Relays that did so and are not asked again; a remote can make up new ids, so only the last ones.
 pub(crate) const RELAYS_BARRED: usize = 64;
 
+/// Peers to dial again once the network is back; more than a browser keeps connected for sites at once is rare.
+pub(crate) const LOST_PEERS: usize = 64;
+/// After the network is back, what breaks within this time broke because of it: a connection that answers no
+/// pings ends a little before.
+pub(crate) const NETWORK_SETTLE: Duration = Duration::from_secs(120);
+/// Attempts to reach a lost peer; addresses and names often come some seconds after the network.
+pub(crate) const REDIAL_ATTEMPTS: u32 = 6;
+/// Pause before the second attempt; doubles with each, so that they take about a minute.
+pub(crate) const REDIAL_BACKOFF: Duration = Duration::from_secs(2);
+/// Time limit of one attempt.
+pub(crate) const REDIAL_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Pause before a bootstrap peer is dialed again; doubles with each failure …
 pub(crate) const BOOTSTRAP_BACKOFF: Duration = Duration::from_secs(2);
 /// … up to this, where it stays: a node without its bootstrap peers has nothing better to do.

@@ -50,7 +50,15 @@ impl EventLoop {
                 self.release(&peer, &owner);
                 let _ = reply.send(Ok(()));
             }
+            Command::ReleaseAll(owner, reply) => {
+                for peer in self.interests.of_owner(&owner) {
+                    self.release(&peer, &owner);
+                }
+                self.network.release_all(&owner);
+                let _ = reply.send(Ok(()));
+            }
             Command::Disconnect(peer, reply) => {
+                self.network.forget(&peer);
                 let result = self
                     .swarm
                     .disconnect_peer_id(peer)
@@ -66,6 +74,10 @@ impl EventLoop {
             }
             Command::SetPaused(paused, reply) => {
                 self.set_paused(paused);
+                let _ = reply.send(Ok(()));
+            }
+            Command::SetNetwork(available, reply) => {
+                self.set_network(available);
                 let _ = reply.send(Ok(()));
             }
             Command::Measured(peer, rtt) => self.on_measured(peer, rtt),
@@ -92,6 +104,7 @@ impl EventLoop {
     }
 
     fn release(&mut self, peer: &PeerId, owner: &Owner) {
+        self.network.release(peer, owner);
         if self.interests.remove(peer, owner) {
             if !self.interests.is_wanted(peer) {
                 self.on_relay_released(*peer);
@@ -122,6 +135,7 @@ impl EventLoop {
         self.gate.set_paused(paused);
         if paused {
             self.dials.fail_all(&Error::Paused);
+            self.network.forget_all();
             self.disconnect_all();
         } else {
             self.bootstrap_now();

@@ -11,7 +11,7 @@ use web_time::{Instant, SystemTime, UNIX_EPOCH};
 use super::EventLoop;
 use crate::{
     Role,
-    limits::{HOUSEKEEPING, IDLE_TIMEOUT},
+    limits::{HOUSEKEEPING, IDLE_TIMEOUT, PING_FAILURES},
     types::{Connection, Direction, Path, TransportKind},
 };
 
@@ -93,6 +93,13 @@ impl Connections {
 
     pub(super) fn get_mut(&mut self, id: &ConnectionId) -> Option<&mut Entry> {
         self.entries.get_mut(id)
+    }
+
+    /// Has it answered no pings?
+    pub(super) fn is_dead(&self, id: &ConnectionId) -> bool {
+        self.entries
+            .get(id)
+            .is_some_and(|entry| entry.ping_failures >= PING_FAILURES)
     }
 
     pub(super) fn is_empty(&self) -> bool {

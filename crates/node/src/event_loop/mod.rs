@@ -5,6 +5,7 @@ mod bootstrap;
 mod commands;
 mod connections;
 mod dials;
+mod network;
 mod relays;
 mod subscribers;
 mod swarm_events;
@@ -17,6 +18,7 @@ use dials::Dials;
 use futures::{FutureExt, StreamExt, pin_mut, select};
 use futures_timer::Delay;
 use libp2p::{Multiaddr, Swarm, multiaddr::Protocol, swarm::SwarmEvent};
+use network::Network;
 use relays::Relays;
 use subscribers::Subscribers;
 use web_time::Instant;
@@ -54,6 +56,7 @@ pub struct EventLoop {
     dials: Dials,
     relays: Relays,
     bootstrap: Bootstrap,
+    network: Network,
     events: Subscribers<Event>,
     listeners: Subscribers<ListenerEvent>,
     paused: bool,
@@ -118,6 +121,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         dials: Dials::default(),
         relays: Relays::new(config.limits.relay_reservations),
         bootstrap,
+        network: Network::default(),
         events: Subscribers::default(),
         listeners: Subscribers::default(),
         paused: false,
@@ -180,6 +184,7 @@ impl EventLoop {
         self.tick_connections(now);
         self.tick_relays(now);
         self.tick_bootstrap(now);
+        self.tick_network(now);
         self.peers.trim(|peer| self.connections.is_connected(peer));
     }
 
@@ -191,6 +196,7 @@ impl EventLoop {
             self.connections.next_deadline(),
             self.relays.next_deadline(),
             self.bootstrap.next_deadline(),
+            self.network.next_deadline(),
         ]
         .into_iter()
         .flatten()

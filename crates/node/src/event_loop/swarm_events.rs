@@ -46,6 +46,10 @@ impl EventLoop {
                 ..
             } => {
                 self.dials.failed(&connection_id, causes(&error));
+                // It may have been theirs; they have others to try, or to wait until then.
+                let now = Instant::now();
+                self.tick_bootstrap(now);
+                self.tick_network(now);
             }
             SwarmEvent::NewListenAddr { address, .. } => {
                 let room = self.swarm.external_addresses().count() < EXTERNAL_ADDRESSES;
@@ -150,9 +154,14 @@ impl EventLoop {
             Some(ConnectionError::IO(error)) => Some(root_cause(error)),
         };
         let connection = self.snapshot(&id);
+        // What this node closed itself has no cause, unless it closed it as dead.
+        let broke = matches!(cause, Some(ConnectionError::IO(_))) || self.connections.is_dead(&id);
         self.connections.remove(&id);
         let gone = !self.connections.is_connected(&peer);
         if gone {
+            if broke && let Some(connection) = &connection {
+                self.network.on_lost(connection, Instant::now());
+            }
             self.interests.forget(&peer);
             self.on_relay_gone(&peer);
             self.bootstrap.on_disconnected(&peer, Instant::now());
