@@ -18,6 +18,8 @@ mod npm;
 mod process;
 mod progress;
 mod server;
+mod setup;
+mod sizes;
 mod test;
 mod toolchain;
 mod wasm;
@@ -93,12 +95,9 @@ fn run(command: Command) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match command {
         Command::Setup { browsers } => {
-            toolchain::wasm(&workspace)?;
-            npm::packages(&workspace)?;
-            if browsers {
-                browsers::find_or_install(Browser::Chrome)?;
-                browsers::find_or_install(Browser::Firefox)?;
-            }
+            let both = [Browser::Chrome, Browser::Firefox];
+            setup::prepare(&workspace, if browsers { &both } else { &[] })?;
+            progress::note("everything is there");
         }
         Command::Build { release, browser } => {
             let profile = if release {

@@ -16,8 +16,12 @@ pub fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     if profile == Profile::Release {
         cargo = cargo.arg("--release");
     }
-    progress::timed("server", || cargo.limit(BUILD_LIMIT).run())?;
-    Ok(binary(workspace, profile))
+    let binary = binary(workspace, profile);
+    progress::timed("the server", || {
+        progress::first_build(&binary);
+        cargo.limit(BUILD_LIMIT).run()
+    })?;
+    Ok(binary)
 }
 
 /// The debug server as `cargo test --workspace` builds it: alone it would get its dependencies compiled once

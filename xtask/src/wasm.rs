@@ -78,7 +78,10 @@ fn compile(workspace: &Workspace, profile: Profile) -> Result<()> {
         Profile::Debug => cargo.args(["--package", PROBE.package]),
         Profile::Release => cargo.args(["--profile", "wasm"]),
     };
-    progress::timed("wasm", || cargo.limit(BUILD_LIMIT).run())
+    progress::timed("the node and the popup, to wasm", || {
+        progress::first_build(&compiled(workspace, &EXTENSION[0], profile));
+        cargo.limit(BUILD_LIMIT).run()
+    })
 }
 
 /// Where cargo leaves a module.
@@ -171,34 +174,6 @@ fn holds_test_helper(bytes: &[u8]) -> bool {
     bytes
         .windows(TEST_HELPER.len())
         .any(|window| window == TEST_HELPER)
-}
-
-/// Says how large each module is, raw and as a server or a store would send it.
-pub fn print_sizes(workspace: &Workspace) -> Result<()> {
-    const GZIPPED: &str = "process.stdout.write(String(zlib.gzipSync(fs.readFileSync(process.argv[1]), { level: 9 }).length))";
-    for module in &EXTENSION {
-        let file = workspace
-            .packages()
-            .join(module.folder)
-            .join(format!("{}_bg.wasm", module.name));
-        let raw = fs::metadata(&file)
-            .with_context(|| file.display().to_string())?
-            .len();
-        let gzipped = npm::node()?
-            .args(["-e", GZIPPED])
-            .arg(&file)
-            .read()?
-            .trim()
-            .parse()
-            .context("gzip")?;
-        progress::note(&format!(
-            "{}.wasm: {}, gzipped {}",
-            module.name,
-            progress::bytes(raw),
-            progress::bytes(gzipped)
-        ));
-    }
-    Ok(())
 }
 
 /// Changes when the file does.
