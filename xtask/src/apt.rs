@@ -62,12 +62,12 @@ fn fetch(packages: &[&str], by_hand: &str) -> Result<()> {
     progress::note(by_hand);
     if !UPDATED.load(Ordering::Relaxed) {
         // A mirror that cannot be reached is only warned of by default, and the old list then misleads.
-        apt(&["update", "--error-on=any"])
+        apt(&["update", "-qq", "--error-on=any"])
             .hint("Debian's package lists could not be fetched: is the network there?")
             .read()?;
         UPDATED.store(true, Ordering::Relaxed);
     }
-    apt(&["install", "-y", "--no-install-recommends"])
+    apt(&["install", "-qq", "-y", "--no-install-recommends"])
         .args(packages)
         .hint(format!("try it by hand: `apt-get update && {by_hand}`"))
         .read()?;

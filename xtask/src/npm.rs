@@ -62,18 +62,40 @@ pub fn install(folder: &Path) -> Result<()> {
     }
     let Some(npm) = which("npm") else { bail!(NPM) };
     progress::timed("npm packages", || {
-        Process::new(npm)
-            // No package's own install script is needed, so none is let run.
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-            // What it fetched before for the same lock file is as good. And where there is no network it says so
-            // in half a minute: by default it tries each package for minutes.
-            .args(["--prefer-offline", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"])
-            .dir(folder)
-            .limit(DOWNLOAD_LIMIT)
-            .hint("npm fetches the packages of package-lock.json from its registry: is the network there?")
-            .read()
+        let ci = |extra: &[&str]| {
+            Process::new(&npm)
+                // No package's own install script is needed, so none is let run.
+                .args([
+                    "ci",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--loglevel=error",
+                ])
+                .args(extra)
+                .dir(folder)
+                .limit(DOWNLOAD_LIMIT)
+                .read()
+        };
+        let Err(out_of_reach) = registry(&npm, folder) else {
+            return ci(&["--prefer-offline"]);
+        };
+        progress::note("npm's registry is out of reach; what npm kept from earlier may do");
+        ci(&["--offline"]).map_err(|_| out_of_reach)
     })?;
     fs::write(folder.join(STAMP), lock).with_context(|| format!("writing {STAMP}"))
+}
+
+/// Can packages be fetched? One question without a second try: `npm ci` tries each of hundreds of packages again and
+/// again, and takes minutes to say that there is no network.
+fn registry(npm: &Path, folder: &Path) -> Result<()> {
+    Process::new(npm)
+        .args(["view", "webpack", "version", "--fetch-retries=0", "--loglevel=error"])
+        .dir(folder)
+        .limit(QUERY_LIMIT)
+        .hint("npm fetches the packages of package-lock.json from its registry: is the network there?")
+        .read()
+        .map(drop)
 }
 
 /// A tool from the project's packages: `tool(workspace, "webpack-cli/bin/cli.js")`.

@@ -175,8 +175,16 @@ fn has_std(sysroot: &Path) -> bool {
         .any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
 }
 
-/// The last line is where rustup says why; those before tell what it tried.
-fn reason(said: &str) -> &str {
+/// The first and the last part of rustup's error: it names what it tried five times over, with the address each time.
+fn reason(said: &str) -> String {
+    let error = error_line(said);
+    match error.split(": ").collect::<Vec<_>>().as_slice() {
+        [what, _, .., why] => format!("{what}: … {why}"),
+        _ => error.to_owned(),
+    }
+}
+
+fn error_line(said: &str) -> &str {
     let mut lines = said.lines().map(str::trim);
     lines
         .clone()
@@ -203,7 +211,7 @@ fn debian() -> Result<()> {
     if debian_is_whole() {
         return Ok(());
     }
-    apt::install(&format!("Rust for {TARGET}"), &DEBIAN_PACKAGES)?;
+    apt::install(&format!("Debian's Rust for {TARGET}"), &DEBIAN_PACKAGES)?;
     if !debian_is_whole() {
         bail!(
             "{} are installed, but too old (older than Rust {}.{}) or not whole",
@@ -281,8 +289,9 @@ mod tests {
 
     #[test]
     fn what_rustup_says_is_told_by_its_error() {
-        let said = "failed: rustup target add x\n    info: syncing\n    error: could not download file\n    warning: retry";
-        assert_eq!(reason(said), "could not download file");
+        let said = "failed: rustup target add x\n    info: syncing\n    error: download failed for x: could not download \
+                    file from y: dns error: no such name\n    warning: retry";
+        assert_eq!(reason(said), "download failed for x: … no such name");
         assert_eq!(reason("there is no rustup"), "there is no rustup");
     }
 
