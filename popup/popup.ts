@@ -19,12 +19,29 @@ const link = new Link({
   },
 });
 
+let shown = false;
+
 function receive(to: Popup, message: unknown): void {
   try {
     to.receive(message);
+    if (!shown) markShown();
   } catch (error) {
     console.error("mooring:", error);
   }
+}
+
+/** Puts into the page's timeline when what the node says was painted: popup/preview/timing.mjs reads it. */
+function markShown(): void {
+  shown = true;
+  // A task after the next frame's work is the first that runs with that frame on its way to the screen.
+  requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      performance.mark("mooring.shown");
+      port1.close();
+    };
+    port2.postMessage(undefined);
+  });
 }
 
 async function boot(): Promise<void> {

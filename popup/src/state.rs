@@ -12,7 +12,7 @@ use crate::{
     connection,
     entry::Outside,
     error::Error,
-    limits::{LAST_SEEN_EVERY_MS, LOOKING_MS, MAX_DIAL_INPUT, MAX_ROWS, RESTARTING_MS, TICK_MS},
+    limits::{LAST_SEEN_EVERY_MS, MAX_DIAL_INPUT, MAX_ROWS, TICK_MS},
     link::{Link, Phase},
     pending::{Pending, Subject},
     preferences::{self, LastSeen, Preferences, Theme},
@@ -44,6 +44,8 @@ pub struct State {
     outside: StoredValue<Outside, LocalStorage>,
     pending: StoredValue<Pending>,
     link: RwSignal<Link>,
+    /// Rings when what is said of a silent node changes.
+    silence_timer: StoredValue<Option<TimeoutHandle>>,
     clock: RwSignal<u64>,
     /// The time for ages: milliseconds since 1970, moving in steps that are seldom.
     pub coarse: Memo<u64>,
@@ -94,6 +96,7 @@ impl State {
             outside: StoredValue::new_local(outside),
             pending: StoredValue::new(Pending::default()),
             link,
+            silence_timer: StoredValue::new(None),
             clock,
             coarse,
             phase,
@@ -317,8 +320,21 @@ impl State {
     /// Looks at the clock when what is said of a silent node changes, not only with the next second.
     fn tick_when_silent(&self) {
         let state = *self;
-        for ms in [LOOKING_MS, RESTARTING_MS] {
-            set_timeout(move || state.tick(), Duration::from_millis(ms));
+        let Some(ms) = self.link.with_untracked(|link| link.next_change(now())) else {
+            return;
+        };
+        let ring = move || {
+            state.tick();
+            // For the next change, and for this one where the wall clock is behind the timer's.
+            state.tick_when_silent();
+        };
+        // One timer: every attempt that fails comes here, and must not leave one behind each time.
+        let timer = set_timeout_with_handle(ring, Duration::from_millis(ms)).ok();
+        let before = self
+            .silence_timer
+            .try_update_value(|old| std::mem::replace(old, timer));
+        if let Some(before) = before.flatten() {
+            before.clear();
         }
     }
 
