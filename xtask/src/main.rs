@@ -60,6 +60,9 @@ enum Command {
         /// Only this browser's folder
         #[arg(long, value_enum)]
         browser: Option<Browser>,
+        /// Only the pages of the interoperability tests and the benchmarks, without the extension and the server
+        #[arg(long, conflicts_with = "browser")]
+        pages: bool,
     },
     /// Starts a server and a browser with the extension, on a page that pings it
     Demo(demo::Arguments),
@@ -99,14 +102,22 @@ fn run(command: Command) -> Result<ExitCode> {
             setup::prepare(&workspace, if browsers { &both } else { &[] })?;
             progress::note("everything is there");
         }
-        Command::Build { release, browser } => {
+        Command::Build {
+            release,
+            browser,
+            pages,
+        } => {
             let profile = if release {
                 Profile::Release
             } else {
                 Profile::Debug
             };
-            extension::build(&workspace, profile, browser)?;
-            server::build(&workspace, profile)?;
+            if pages {
+                interop::pages(&workspace, profile)?;
+            } else {
+                extension::build(&workspace, profile, browser)?;
+                server::build(&workspace, profile)?;
+            }
         }
         Command::Demo(arguments) => return demo::run(&workspace, &arguments),
         Command::Test { only } => return test::run(&workspace, only),

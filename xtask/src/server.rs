@@ -8,20 +8,32 @@ use crate::process::BUILD_LIMIT;
 use crate::workspace::{Profile, Workspace};
 use crate::{progress, toolchain};
 
+/// What ships.
+const SERVER: &str = "mooring-server";
+/// The same with the benchmarks' protocol.
+const BENCH_SERVER: &str = "mooring-bench-server";
+
+/// Tells the interoperability tests and the benchmarks where the latter is.
+pub const BENCH_VARIABLE: &str = "MOORING_BENCH_SERVER";
+
 /// Builds `mooring-server`, and answers where it is.
 pub fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+    build_package(workspace, SERVER, profile)?;
+    Ok(binary(workspace, profile))
+}
+
+fn build_package(workspace: &Workspace, package: &str, profile: Profile) -> Result<()> {
     let mut cargo = toolchain::cargo()
-        .args(["build", "--package", "mooring-server"])
+        .args(["build", "--package", package])
         .dir(workspace.root());
     if profile == Profile::Release {
         cargo = cargo.arg("--release");
     }
-    let binary = binary(workspace, profile);
+    let binary = program(workspace, package, profile);
     progress::timed("the server", || {
         progress::first_build(&binary);
         cargo.limit(BUILD_LIMIT).run()
-    })?;
-    Ok(binary)
+    })
 }
 
 /// The debug server as `cargo test --workspace` builds it: alone it would get its dependencies compiled once
@@ -35,6 +47,15 @@ pub fn build_with_tests(workspace: &Workspace) -> Result<()> {
 
 /// Where the server is once built.
 pub fn binary(workspace: &Workspace, profile: Profile) -> PathBuf {
+    program(workspace, SERVER, profile)
+}
+
+/// Where the benchmarks' server is once built.
+pub fn bench_binary(workspace: &Workspace, profile: Profile) -> PathBuf {
+    program(workspace, BENCH_SERVER, profile)
+}
+
+fn program(workspace: &Workspace, name: &str, profile: Profile) -> PathBuf {
     let folder = match profile {
         Profile::Debug => "debug",
         Profile::Release => "release",
@@ -42,5 +63,5 @@ pub fn binary(workspace: &Workspace, profile: Profile) -> PathBuf {
     workspace
         .target()
         .join(folder)
-        .join(format!("mooring-server{}", std::env::consts::EXE_SUFFIX))
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

@@ -34,12 +34,34 @@ const EXTENSION: [Module; 2] = [
     },
 ];
 
-/// The transport alone, in a page, for the interoperability tests.
-const PROBE: Module = Module {
-    package: "mooring-transport-probe",
-    name: "mooring_transport_probe",
-    folder: "transport-probe",
-};
+/// Pages with a swarm of their own, for the interoperability tests and the benchmarks: with our transport,
+/// and the same sources with upstream's.
+const PAGES: [Module; 4] = [
+    Module {
+        package: "mooring-transport-probe",
+        name: "mooring_transport_probe",
+        folder: "transport-probe",
+    },
+    Module {
+        package: "mooring-upstream-peer",
+        name: "mooring_upstream_peer",
+        folder: "upstream-peer",
+    },
+    Module {
+        package: "browser-webrtc-example",
+        name: "browser_webrtc_example",
+        folder: "browser-webrtc",
+    },
+    Module {
+        package: "mooring-upstream-peer",
+        name: UPSTREAM_EXAMPLE,
+        folder: "browser-webrtc-upstream",
+    },
+];
+
+/// It is an example of [`PAGES`]' second package.
+const UPSTREAM_EXAMPLE: &str = "browser_webrtc_upstream";
+const UPSTREAM_EXAMPLE_TARGET: [&str; 2] = ["--example", UPSTREAM_EXAMPLE];
 
 /// What rustc's wasm32 target uses by itself; wasm-opt must be told to keep and accept it.
 const FEATURES: [&str; 6] = [
@@ -60,24 +82,47 @@ pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
         .try_for_each(|module| bind(workspace, module, profile))
 }
 
-/// Builds the module that the interoperability tests load into a page.
-pub fn build_probe(workspace: &Workspace) -> Result<()> {
-    compile(workspace, Profile::Debug)?;
-    bind(workspace, &PROBE, Profile::Debug)
+/// Builds the modules that the interoperability tests and the benchmarks load into pages.
+pub fn build_pages(workspace: &Workspace, profile: Profile) -> Result<()> {
+    match profile {
+        Profile::Debug => compile_all(workspace)?,
+        Profile::Release => cargo_build(workspace, profile, &PAGES, &UPSTREAM_EXAMPLE_TARGET)?,
+    }
+    PAGES
+        .iter()
+        .try_for_each(|module| bind(workspace, module, profile))
 }
 
 fn compile(workspace: &Workspace, profile: Profile) -> Result<()> {
+    match profile {
+        Profile::Debug => compile_all(workspace),
+        Profile::Release => cargo_build(workspace, profile, &EXTENSION, &[]),
+    }
+}
+
+/// The extension and the pages at once: built alone, either would have its dependencies compiled once more, with its
+/// own choice of features.
+fn compile_all(workspace: &Workspace) -> Result<()> {
+    let modules = EXTENSION.iter().chain(&PAGES);
+    cargo_build(workspace, Profile::Debug, modules, &UPSTREAM_EXAMPLE_TARGET)
+}
+
+fn cargo_build<'a>(
+    workspace: &Workspace,
+    profile: Profile,
+    modules: impl IntoIterator<Item = &'a Module>,
+    further: &[&str],
+) -> Result<()> {
     let mut cargo = toolchain::wasm(workspace)?
         .cargo(workspace, "build")?
-        .arg("--lib");
-    for module in &EXTENSION {
+        .arg("--lib")
+        .args(further);
+    for module in modules {
         cargo = cargo.args(["--package", module.package]);
     }
-    cargo = match profile {
-        // Built alone, it would have its dependencies compiled once more, with its own choice of features.
-        Profile::Debug => cargo.args(["--package", PROBE.package]),
-        Profile::Release => cargo.args(["--profile", "wasm"]),
-    };
+    if profile == Profile::Release {
+        cargo = cargo.args(["--profile", "wasm"]);
+    }
     progress::timed("the node and the popup, to wasm", || {
         progress::first_build(&compiled(workspace, &EXTENSION[0], profile));
         cargo.limit(BUILD_LIMIT).run()
@@ -90,12 +135,11 @@ fn compiled(workspace: &Workspace, module: &Module, profile: Profile) -> PathBuf
         Profile::Debug => "debug",
         Profile::Release => "wasm",
     };
-    workspace
-        .wasm_target()
-        .join(TARGET)
-        .join(folder)
-        .join(module.name)
-        .with_extension("wasm")
+    let mut folder = workspace.wasm_target().join(TARGET).join(folder);
+    if module.name == UPSTREAM_EXAMPLE {
+        folder.push("examples");
+    }
+    folder.join(module.name).with_extension("wasm")
 }
 
 fn bind(workspace: &Workspace, module: &Module, profile: Profile) -> Result<()> {

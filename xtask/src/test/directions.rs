@@ -11,7 +11,7 @@ use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// A crate, the project's own crates that it may use, and whether it may use web-sys.
-const RULES: [(&str, &[&str], bool); 8] = [
+const RULES: [(&str, &[&str], bool); 11] = [
     ("mooring-api", &[], false),
     ("mooring-webrtc", &["mooring-api"], true),
     ("mooring-node", &["mooring-api", "mooring-webrtc"], false),
@@ -29,6 +29,14 @@ const RULES: [(&str, &[&str], bool); 8] = [
     ("mooring-popup", &["mooring-api"], true),
     // The transport alone, in a page, for the interoperability tests.
     ("mooring-transport-probe", &["mooring-webrtc"], true),
+    // The same with upstream's transport: nothing of ours.
+    ("mooring-upstream-peer", &[], true),
+    ("browser-webrtc-example", &["mooring-webrtc"], true),
+    (
+        "mooring-bench-server",
+        &["mooring-server", "mooring-transport-probe"],
+        false,
+    ),
     ("xtask", &[], false),
 ];
 const WEB: &str = "web-sys";

@@ -13,7 +13,7 @@ use crate::interop::{self, GO_PEER};
 use crate::process::{BUILD_LIMIT, Process, which};
 use crate::toolchain::{self, cargo};
 use crate::workspace::{Profile, Workspace};
-use crate::{apt, browsers, generate, npm, progress, server, wasm};
+use crate::{apt, browsers, generate, npm, progress, server};
 
 /// Checks that read and do not build.
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -24,13 +24,15 @@ const INTEROP_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// A single test of a node runner, so that a hung one fails by name.
 const ONE_TEST_MS: &str = "--test-timeout=240000";
 /// What also compiles to wasm.
-const WASM_CRATES: [&str; 6] = [
+const WASM_CRATES: [&str; 8] = [
     "mooring-api",
     "mooring-webrtc",
     "mooring-node",
     "mooring-host",
     "mooring-popup",
     "mooring-transport-probe",
+    "mooring-upstream-peer",
+    "browser-webrtc-example",
 ];
 
 /// Every stage: cheap ones first, so that a slip shows early.
@@ -175,11 +177,14 @@ fn against_others(workspace: &Workspace) -> Result<Outcome> {
             "Go is not in PATH, and the go-libp2p peer needs it".into(),
         ));
     };
-    interop::js_peer(workspace)?;
     build(workspace)?;
-    wasm::build_probe(workspace)?;
+    interop::pages(workspace, Profile::Debug)?;
     let node = node_tests(workspace, "tests/interop", INTEROP_LIMIT)?
         .env(GO_PEER, peer)
+        .env(
+            server::BENCH_VARIABLE,
+            server::bench_binary(workspace, Profile::Debug),
+        )
         .env(
             browsers::variable(Browser::Chrome),
             browsers::find_or_install(Browser::Chrome)?,
