@@ -264,6 +264,18 @@ impl Stream {
         self.received.len().saturating_add(self.decoder.buffered())
     }
 
+    /// Bytes that the application can read now.
+    pub fn readable(&self) -> usize {
+        self.received.len()
+    }
+
+    /// Gives the stream up because its reader stands still and others need the room.
+    pub fn on_stalled(&mut self) {
+        if !self.is_done() {
+            self.fail(Failure::Overflow, true);
+        }
+    }
+
     /// Whether both halves have ended and the channel is, or is about to be, closed. What was
     /// received before can still be read.
     pub fn is_done(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt;
@@ -18,10 +18,12 @@ use tokio::runtime::Handle;
 use super::certificate::Certificate;
 use super::connection::Connection;
 use super::handshake::{self, Identity, Target};
+use super::limits;
 use super::listener::{Event, Listener};
 use super::table::Counters;
 use crate::Error;
 use crate::core::address::{DialAddress, Host};
+use crate::core::budget::Budget;
 use crate::core::certhash::Fingerprint;
 use crate::core::ufrag::Version;
 
@@ -31,6 +33,17 @@ pub struct Config {
     keypair: Keypair,
     certificate: Option<Certificate>,
     version: Version,
+    budget: Budget,
+}
+
+/// All transports of a process share this, unless they are given one of their own.
+fn process_budget() -> Budget {
+    static BUDGET: OnceLock<Budget> = OnceLock::new();
+    BUDGET
+        .get_or_init(|| {
+            Budget::with_overdraft(limits::PROCESS_RECEIVE_BUFFER, limits::PROCESS_OVERDRAFT)
+        })
+        .clone()
 }
 
 impl Config {
@@ -40,7 +53,16 @@ impl Config {
             keypair: keypair.clone(),
             certificate: None,
             version: Version::V2,
+            budget: process_budget(),
         }
+    }
+
+    /// Holds at most so many bytes that nobody has read, on all connections together, besides 128 KiB on each; 256 MiB for all
+    /// transports of the process otherwise. Beyond, peers are held back, and streams whose readers stand still are reset.
+    #[must_use]
+    pub fn with_receive_budget(mut self, bytes: usize) -> Self {
+        self.budget = Budget::with_overdraft(bytes, limits::PROCESS_OVERDRAFT);
+        self
     }
 
     /// Uses this certificate, so that the addresses listened on stay the same from run to run.
@@ -64,6 +86,7 @@ pub struct Transport {
     /// `None` if none was given and none could be made; then nothing works, and says so.
     certificate: Option<Certificate>,
     version: Version,
+    budget: Budget,
     listeners: HashMap<ListenerId, Listener>,
     closed: Vec<ListenerId>,
     counters: Arc<Counters>,
@@ -82,6 +105,7 @@ impl Transport {
             keypair: config.keypair,
             certificate,
             version: config.version,
+            budget: config.budget,
             listeners: HashMap::new(),
             closed: Vec::new(),
             counters: Arc::default(),
@@ -106,6 +130,7 @@ impl Transport {
         Ok(Identity {
             keypair: self.keypair.clone(),
             certificate,
+            budget: self.budget.clone(),
         })
     }
 
@@ -231,6 +256,7 @@ impl libp2p_core::Transport for Transport {
                         let identity = Identity {
                             keypair: this.keypair.clone(),
                             certificate: certificate.clone(),
+                            budget: this.budget.clone(),
                         };
                         TransportEvent::Incoming {
                             listener_id,

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use super::*;
 
+mod hostile;
+
 /// Two associations with a perfect wire between them.
 struct Pair {
     now: Instant,
