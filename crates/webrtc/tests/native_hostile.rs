@@ -16,6 +16,7 @@ use std::time::Duration;
 use is::stun::{StunMessage, TransId};
 use is::{DefaultSha1HmacProvider, Sha1HmacProvider};
 use libp2p_core::multiaddr::Protocol;
+use mooring_webrtc::native::Version;
 use native_common::*;
 
 fn socket_of(server: &Server) -> SocketAddr {
@@ -117,6 +118,31 @@ async fn one_host_cannot_take_all_places() {
         "{} places taken",
         counters.connections()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_of_one_host_are_bounded_and_make_room_for_others() {
+    let mut server = Server::with(ANYWHERE, |config| {
+        config.with_max_connections_from_loopback(3)
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let dialer = dial(server.address.clone()).await;
+        held.push((dialer, server.accept().await));
+    }
+    let dialing = try_dial(server.address.clone(), Version::V2);
+    tokio::pin!(dialing);
+    let counters = server.counters.clone();
+    assert!(futures::poll!(&mut dialing).is_pending());
+    tokio::select! {
+        _ = &mut dialing => panic!("a fourth connection was taken"),
+        () = reach("it to be refused", || counters.refused() > 0) => {}
+    }
+    assert_eq!(counters.connections(), 3);
+    // One leaves, and the fourth, which goes on asking, gets its place.
+    held.pop();
+    assert!(dialing.await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,7 @@ pub(crate) const CONNECTION_RECEIVE_BUFFER: usize = 16 * 1024 * 1024;
 /// The same until its Noise handshake has ended.
 pub(crate) const STRANGER_RECEIVE_BUFFER: usize = 1024 * 1024;
 /// What each connection may have however much the others use, so that they cannot stop it: with
-/// [`MAX_CONNECTIONS`] of them half a gigabyte.
+/// [`MAX_CONNECTIONS`] of them half a gigabyte, which takes as many hosts as [`MAX_PER_SOURCE`] says.
 pub(crate) const FREE_RECEIVE_BUFFER: usize = 128 * 1024;
 
 /// Largest message taken. libp2p frames are 16 KiB, but a browser announces 256 KiB to go-libp2p and may use it.
@@ -115,6 +115,10 @@ pub(crate) const MAX_PENDING: usize = 512;
 
 /// The same from one IPv4 address or IPv6 /64, so that one host cannot take all places.
 pub(crate) const MAX_PENDING_PER_SOURCE: usize = 128;
+
+/// Connections from one IPv4 address or IPv6 /64, established or in their handshake: it takes sixteen to fill a
+/// listener. A household or a small office behind one address stays far below.
+pub(crate) const MAX_PER_SOURCE: usize = 256;
 
 /// New ICE credentials a second (and at once) that a listener looks at, from everywhere.
 pub(crate) const NEW_PEERS_PER_SECOND: u32 = 256;

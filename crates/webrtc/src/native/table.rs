@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::admission::{Admission, Refusal, Source};
+use super::admission::{Admission, PerSource, Refusal, Source};
 use super::driver::Input;
 use super::limits;
 
@@ -99,9 +99,9 @@ pub(crate) enum Check {
 }
 
 impl Table {
-    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(per_source: PerSource, counters: Arc<Counters>) -> Self {
         let inner = Inner {
-            admission: Admission::new(Instant::now()),
+            admission: Admission::new(per_source, Instant::now()),
             slots: HashMap::new(),
             addresses: HashMap::new(),
         };
@@ -176,7 +176,7 @@ impl Table {
         }
         let source = match admission.admit(from.ip(), Instant::now()) {
             Ok(source) => source,
-            Err(Refusal::Rate | Refusal::Pending) => {
+            Err(Refusal::Rate | Refusal::Pending | Refusal::PerSource) => {
                 self.counters.count_refused();
                 return Check::Refused;
             }
@@ -236,6 +236,7 @@ impl Drop for Place {
         if slot.pending {
             admission.finished(slot.source);
         }
+        admission.left(slot.source);
         self.table
             .counters
             .connections

@@ -15,12 +15,13 @@ use libp2p_core::{Endpoint, Transport as _};
 use libp2p_identity::{Keypair, PeerId};
 use tokio::runtime::Handle;
 
+use super::admission::PerSource;
 use super::certificate::Certificate;
 use super::connection::Connection;
 use super::handshake::{self, Identity, Target};
 use super::limits;
 use super::listener::{Event, Listener};
-use super::table::Counters;
+use super::table::{Counters, Table};
 use crate::Error;
 use crate::core::address::{DialAddress, Host};
 use crate::core::budget::Budget;
@@ -34,6 +35,7 @@ pub struct Config {
     certificate: Option<Certificate>,
     version: Version,
     budget: Budget,
+    per_source: PerSource,
 }
 
 /// All transports of a process share this, unless they are given one of their own.
@@ -54,6 +56,7 @@ impl Config {
             certificate: None,
             version: Version::V2,
             budget: process_budget(),
+            per_source: PerSource::default(),
         }
     }
 
@@ -62,6 +65,22 @@ impl Config {
     #[must_use]
     pub fn with_receive_budget(mut self, bytes: usize) -> Self {
         self.budget = Budget::with_overdraft(bytes, limits::PROCESS_OVERDRAFT);
+        self
+    }
+
+    /// Takes at most so many connections from one IPv4 address or IPv6 /64, established or in their handshake; 256
+    /// otherwise.
+    #[must_use]
+    pub fn with_max_connections_per_source(mut self, connections: usize) -> Self {
+        self.per_source.remote = connections;
+        self
+    }
+
+    /// The same for loopback addresses, which have no such limit otherwise: whoever is on this machine has easier ways
+    /// to keep others out, and behind a forwarder on it everybody comes from there.
+    #[must_use]
+    pub fn with_max_connections_from_loopback(mut self, connections: usize) -> Self {
+        self.per_source.loopback = connections;
         self
     }
 
@@ -87,6 +106,7 @@ pub struct Transport {
     certificate: Option<Certificate>,
     version: Version,
     budget: Budget,
+    per_source: PerSource,
     listeners: HashMap<ListenerId, Listener>,
     closed: Vec<ListenerId>,
     counters: Arc<Counters>,
@@ -106,6 +126,7 @@ impl Transport {
             certificate,
             version: config.version,
             budget: config.budget,
+            per_source: config.per_source,
             listeners: HashMap::new(),
             closed: Vec::new(),
             counters: Arc::default(),
@@ -155,7 +176,8 @@ impl Transport {
                 "/p2p is another peer",
             )));
         }
-        Listener::bind(listening.socket, fingerprint, self.counters.clone())
+        let table = Table::new(self.per_source, self.counters.clone());
+        Listener::bind(listening.socket, fingerprint, table)
             .map_err(|error| TransportError::Other(error.into()))
     }
 }
