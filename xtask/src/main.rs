@@ -72,8 +72,8 @@ enum Command {
         #[arg(long, value_enum)]
         only: Option<test::Part>,
     },
-    /// Measures, with a table out and no pass or fail
-    Bench,
+    /// Measures, with tables out and no pass or fail
+    Bench(bench::Arguments),
     /// Writes the TypeScript types made from the Rust messages
     Gen {
         /// Writes nothing, and fails if what is there differs
@@ -121,7 +121,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Demo(arguments) => return demo::run(&workspace, &arguments),
         Command::Test { only } => return test::run(&workspace, only),
-        Command::Bench => bench::run(&workspace)?,
+        Command::Bench(arguments) => bench::run(&workspace, &arguments)?,
         Command::Gen { check } => generate::run(&workspace, check)?,
         Command::Lint => return lint::run(&workspace),
     }

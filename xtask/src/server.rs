@@ -13,13 +13,19 @@ const SERVER: &str = "mooring-server";
 /// The same with the benchmarks' protocol.
 const BENCH_SERVER: &str = "mooring-bench-server";
 
-/// Tells the interoperability tests and the benchmarks where the latter is.
-pub const BENCH_VARIABLE: &str = "MOORING_BENCH_SERVER";
+/// Tells the interoperability tests and the benchmarks the folder that the latter is in.
+pub const BENCH_VARIABLE: &str = "MOORING_BENCH_SERVERS";
 
 /// Builds `mooring-server`, and answers where it is.
 pub fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     build_package(workspace, SERVER, profile)?;
     Ok(binary(workspace, profile))
+}
+
+/// Builds those that the benchmarks talk to, optimised, and answers their folder.
+pub fn build_for_bench(workspace: &Workspace) -> Result<PathBuf> {
+    build_package(workspace, BENCH_SERVER, Profile::Release)?;
+    Ok(folder(workspace, Profile::Release))
 }
 
 fn build_package(workspace: &Workspace, package: &str, profile: Profile) -> Result<()> {
@@ -47,21 +53,13 @@ pub fn build_with_tests(workspace: &Workspace) -> Result<()> {
 
 /// Where the server is once built.
 pub fn binary(workspace: &Workspace, profile: Profile) -> PathBuf {
-    program(workspace, SERVER, profile)
+    folder(workspace, profile).join(format!("{SERVER}{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Where the benchmarks' server is once built.
-pub fn bench_binary(workspace: &Workspace, profile: Profile) -> PathBuf {
-    program(workspace, BENCH_SERVER, profile)
-}
-
-fn program(workspace: &Workspace, name: &str, profile: Profile) -> PathBuf {
-    let folder = match profile {
+/// The folder of what cargo builds.
+pub fn folder(workspace: &Workspace, profile: Profile) -> PathBuf {
+    workspace.target().join(match profile {
         Profile::Debug => "debug",
         Profile::Release => "release",
-    };
-    workspace
-        .target()
-        .join(folder)
-        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    })
 }

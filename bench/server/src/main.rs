@@ -4,6 +4,7 @@
 //! its stdin.
 
 mod bulk;
+mod end;
 
 use std::net::Ipv4Addr;
 
@@ -12,8 +13,6 @@ use clap::Parser;
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use mooring_server::{Config, Server};
-use tokio::io::AsyncReadExt;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Parser)]
@@ -42,22 +41,8 @@ async fn main() -> Result<()> {
     for address in server.addresses().await? {
         println!("{address}");
     }
-    asked_to_end().await?;
+    end::asked_for().await?;
     serving.abort();
     server.shutdown().await;
-    Ok(())
-}
-
-async fn asked_to_end() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut rest = Vec::new();
-    let mut stdin = tokio::io::stdin();
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        // Whoever started us is gone.
-        _ = stdin.read_to_end(&mut rest) => {}
-    }
     Ok(())
 }

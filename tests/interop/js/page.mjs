@@ -33,7 +33,7 @@ export async function create(pattern) {
       return connection.remotePeer.toString();
     },
     async hangUp() {
-      await connection.close();
+      await node.hangUp(connection.remotePeer);
     },
     async roundTrips(count, pause) {
       const pinger = await openPinger(await open(ECHO));

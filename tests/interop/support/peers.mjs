@@ -85,14 +85,19 @@ export async function listen(implementation, args = [], count = implementation =
   return peerOf(await start(`the ${implementation} peer`, command, all, count));
 }
 
+/** A program of bench/server, as cargo built it last. The environment wins: cargo xtask sets it. */
+function benchBinary(name) {
+  const file = path.join(process.env.MOORING_BENCH_SERVERS ?? path.join(root, "target/debug"), name);
+  if (!fs.existsSync(file)) throw new Error(`no ${name}: \`cargo build -p mooring-bench-server\` makes it`);
+  return file;
+}
+
 /**
  * Our server with the benchmarks' protocol, listening on webrtc-direct alone.
  * @param {string} host
  */
 export async function benchServer(host = "127.0.0.1") {
-  const file = process.env.MOORING_BENCH_SERVER ?? path.join(root, "target/debug/mooring-bench-server");
-  if (!fs.existsSync(file)) throw new Error("no mooring-bench-server: `cargo build -p mooring-bench-server` makes it");
-  return peerOf(await start("the server", file, ["--address", host], 1));
+  return peerOf(await start("the server", benchBinary("mooring-bench-server"), ["--address", host], 1));
 }
 
 /**
@@ -103,7 +108,7 @@ export async function benchServer(host = "127.0.0.1") {
 export async function rawServer(stack, host = "127.0.0.1") {
   const [command, args] = stack === "go"
     ? [goPeer(), ["raw", "--address", host]]
-    : [process.env.MOORING_BENCH_SERVER ?? path.join(root, "target/debug/mooring-bench-server"), ["--raw", "--address", host]];
+    : [benchBinary("mooring-raw-server"), ["--address", host]];
   const { lines, ...running } = await start(`the raw ${stack} server`, command, args, 1);
   const url = new URL(lines[0]);
   return {

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import puppeteer from "puppeteer-core";
+import { ADDRESS } from "../../e2e/support/namespace.mjs";
 import { chromiumBinary, firefoxBinary, root } from "../../e2e/support/binaries.mjs";
 import { discard, scratch } from "../../e2e/support/scratch.mjs";
 import { until } from "../../e2e/support/wait.mjs";
@@ -18,12 +19,15 @@ const wasm = (folder, name) => ({
     import { create } from "/pages/wasm.mjs";
     window.wasm = await init({ module_or_path: "/pkg/${folder}/${name}_bg.wasm" });
     const level = new URLSearchParams(location.search).get("log") ?? "";
-    window.start = () => (window.probe = new Probe(level));
-    start();
-    window.contender = create(() => window.probe);`,
+    window.probe = new Probe(level);
+    window.contender = create(probe);
+    window.another = () => create(new Probe(""));`,
 });
 
-/** Who dials from a page. Each is the page's `contender`, with the same methods (pages/wasm.mjs shows them). */
+/**
+ * Who dials from a page. Each is the page's `contender`, with the same methods (pages/wasm.mjs shows them); `another()`
+ * makes one more, a peer of its own.
+ */
 const kinds = {
   /** Our transport. */
   mooring: wasm("transport-probe", "mooring_transport_probe"),
@@ -34,14 +38,16 @@ const kinds = {
     script: `
       import { create } from "/pkg/js-libp2p/page.js";
       import { pattern } from "/pages/pattern.mjs";
-      window.contender = await create(pattern);`,
+      window.another = () => create(pattern);
+      window.contender = await another();`,
   },
   /** Data channels alone. */
   raw: {
     script: `
       import { create } from "/pages/raw.mjs";
       import { pattern } from "/pages/pattern.mjs";
-      window.contender = create(pattern);`,
+      window.another = () => create(pattern);
+      window.contender = another();`,
   },
 };
 
@@ -116,6 +122,10 @@ export const firefox = () => ({
   executablePath: firefoxBinary(),
   headless: true,
   extraPrefsFirefox: {
+    // Round trips take less than the millisecond that the clock is else rounded to.
+    "privacy.reduceTimerPrecision": false,
+    // A page served by plain HTTP to another address than 127.0.0.1 has else no crypto.subtle.
+    "dom.securecontext.allowlist": ADDRESS,
     // Nothing talks to the Internet by itself.
     "app.normandy.enabled": false,
     "app.update.enabled": false,
@@ -179,6 +189,17 @@ export async function openContender(browser, site, kind) {
     /** Calls a method of the contender, and answers what it resolves to. */
     call: (name, ...values) =>
       tab.evaluate((name, values) => window.contender[name](...values), name, values),
+    /** The same; resolves to the milliseconds that it took, as the page's clock has it. */
+    timed: (name, ...values) =>
+      tab.evaluate(
+        async (name, values) => {
+          const begun = performance.now();
+          await window.contender[name](...values);
+          return performance.now() - begun;
+        },
+        name,
+        values,
+      ),
     /** Peer connections that are not closed. */
     open: () =>
       tab.evaluate(

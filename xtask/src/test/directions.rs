@@ -34,7 +34,11 @@ const RULES: [(&str, &[&str], bool); 11] = [
     ("browser-webrtc-example", &["mooring-webrtc"], true),
     (
         "mooring-bench-server",
-        &["mooring-server", "mooring-transport-probe"],
+        &[
+            "mooring-server",
+            "mooring-transport-probe",
+            "mooring-webrtc",
+        ],
         false,
     ),
     ("xtask", &[], false),

@@ -183,7 +183,7 @@ fn against_others(workspace: &Workspace) -> Result<Outcome> {
         .env(GO_PEER, peer)
         .env(
             server::BENCH_VARIABLE,
-            server::bench_binary(workspace, Profile::Debug),
+            server::folder(workspace, Profile::Debug),
         )
         .env(
             browsers::variable(Browser::Chrome),
