@@ -111,8 +111,7 @@ async fn drain(reader: &mut (impl AsyncRead + Unpin), order: Order) -> std::io::
     let mut buffer = vec![0; BUFFER];
     let mut received = 0_u64;
     while received < order.down {
-        if order.rate_down > 0 {
-            let due = received.saturating_mul(1000) / order.rate_down.max(1);
+        if let Some(due) = received.saturating_mul(1000).checked_div(order.rate_down) {
             let wait = Duration::from_millis(due).saturating_sub(begun.elapsed());
             if !wait.is_zero() {
                 Delay::new(wait).await;

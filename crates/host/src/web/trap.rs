@@ -8,6 +8,10 @@ use wasm_bindgen::{JsValue, closure::Closure};
 const NAME: &str = "mooringTrap";
 
 /// Puts a function on the global object that makes a task of this instance panic, as a fault in the node would.
+#[allow(
+    clippy::panic,
+    reason = "what it is for; no build that ships has this module"
+)]
 pub(super) fn offer() {
     let trap = Closure::<dyn Fn()>::new(|| {
         wasm_bindgen_futures::spawn_local(async {
