@@ -139,8 +139,15 @@ pub(crate) const ADDRESS_IN_ERROR: usize = 256;
 pub(crate) const UPGRADE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Streams on one yamux connection, both sides together: a site's 1,000 and the node's own. Each
-/// may hold 256 KiB that nobody has read, and all together no more than that, 320 MiB.
+/// may hold 256 KiB that nobody has read, if all together hold no more than [`YAMUX_UNREAD`].
 pub(crate) const YAMUX_STREAMS: usize = 1280;
+/// Bytes that a yamux connection holds for readers, with the cost of their frames; then nothing
+/// more is taken from it until they have read. 96 streams can stand still with full windows.
+pub(crate) const YAMUX_UNREAD: usize = 24 * 1024 * 1024;
+/// It goes on when so much is left.
+pub(crate) const YAMUX_RESUME: usize = 20 * 1024 * 1024;
+/// What a frame costs besides its bytes: a vector and its allocation.
+pub(crate) const YAMUX_FRAME: usize = 64;
 /// Inbound yamux streams that the swarm has not taken yet: what other implementations open before
 /// one of them is acknowledged.
 pub(crate) const YAMUX_INBOUND: usize = 256;

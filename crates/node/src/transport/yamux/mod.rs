@@ -3,7 +3,8 @@
 //! The `yamux` crate reads "end of stream" after a reset and after a lost connection as well as
 //! after FIN (its `Stream::poll_read`), and `libp2p-yamux` hands that on: a download cut short
 //! would look complete. So the frames are watched on their way in ([`ledger`]), and an end that
-//! the remote has not said is an error.
+//! the remote has not said is an error. They also tell how much waits to be read, which is bounded
+//! for the connection.
 
 mod ledger;
 #[cfg(test)]
@@ -75,6 +76,7 @@ pub(super) struct Muxer<C> {
 impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
     fn new(io: C, mode: yamux::Mode) -> Self {
         let mut config = yamux::Config::default();
+        // No less is allowed than every stream's first window; the ledger sees to it that not all of it is used.
         config.set_max_num_streams(YAMUX_STREAMS);
         config.set_max_connection_receive_window(Some(YAMUX_STREAMS.saturating_mul(WINDOW)));
         let ledger = Arc::new(Ledger::default());
@@ -180,6 +182,11 @@ impl AsyncRead for Stream {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        match read {
+            Poll::Ready(Ok(count)) if !buf.is_empty() => self.ledger.read(self.id, count),
+            Poll::Ready(_) => {}
+            Poll::Pending => self.ledger.read(self.id, 0),
+        }
         if let Poll::Ready(Ok(0)) = read
             && !buf.is_empty()
             && !self.ledger.has_ended(self.id)
