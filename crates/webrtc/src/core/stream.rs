@@ -168,6 +168,9 @@ impl Stream {
                 Err(_) => self.fail(Failure::Protocol, true),
             }
             if self.is_done() {
+                // Whatever follows is nobody's business any more.
+                self.decoder = Decoder::default();
+                self.account();
                 return;
             }
         }
