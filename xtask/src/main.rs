@@ -11,6 +11,7 @@ mod bench;
 mod browsers;
 mod demo;
 mod extension;
+mod fuzz;
 mod generate;
 mod interop;
 mod lint;
@@ -74,6 +75,8 @@ enum Command {
     },
     /// Measures, with tables out and no pass or fail
     Bench(bench::Arguments),
+    /// Throws made-up input at everything a remote's bytes reach, for hours
+    Fuzz(fuzz::Arguments),
     /// Writes the TypeScript types made from the Rust messages
     Gen {
         /// Writes nothing, and fails if what is there differs
@@ -122,6 +125,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Demo(arguments) => return demo::run(&workspace, &arguments),
         Command::Test { only } => return test::run(&workspace, only),
         Command::Bench(arguments) => bench::run(&workspace, &arguments)?,
+        Command::Fuzz(arguments) => return fuzz::run(&workspace, &arguments),
         Command::Gen { check } => generate::run(&workspace, check)?,
         Command::Lint => return lint::run(&workspace),
     }

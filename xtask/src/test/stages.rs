@@ -13,7 +13,7 @@ use crate::interop::{self, GO_PEER};
 use crate::process::{BUILD_LIMIT, Process, which};
 use crate::toolchain::{self, cargo};
 use crate::workspace::{Profile, Workspace};
-use crate::{apt, browsers, generate, npm, progress, server};
+use crate::{apt, browsers, fuzz, generate, npm, progress, server};
 
 /// Checks that read and do not build.
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -21,6 +21,8 @@ const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 const E2E_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// All interop tests.
 const INTEROP_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// How long each fuzz harness runs, all of them at the same time.
+const FUZZ_SECONDS: u64 = 10;
 /// A single test of a node runner, so that a hung one fails by name.
 const ONE_TEST_MS: &str = "--test-timeout=240000";
 /// What also compiles to wasm.
@@ -49,6 +51,7 @@ pub fn all() -> Vec<Stage> {
         stage("clippy, native", Group::Lint, clippy_native),
         stage("clippy, wasm", Group::Lint, clippy_wasm),
         stage("unit tests", Group::Unit, unit_tests),
+        stage("fuzz harnesses", Group::Unit, fuzz_harnesses),
         stage("generated types", Group::Lint, |workspace| {
             generate::run(workspace, true).map(fine)
         }),
@@ -118,6 +121,14 @@ fn unit_tests(workspace: &Workspace) -> Result<Outcome> {
         .dir(workspace.root())
         .limit(BUILD_LIMIT)
         .tee()?;
+    Ok(Outcome::Tested {
+        counts: counts::cargo(&finished.output),
+        success: finished.success,
+    })
+}
+
+fn fuzz_harnesses(workspace: &Workspace) -> Result<Outcome> {
+    let finished = fuzz::harnesses(workspace, FUZZ_SECONDS).tee()?;
     Ok(Outcome::Tested {
         counts: counts::cargo(&finished.output),
         success: finished.success,

@@ -5,6 +5,8 @@
 //! receive window, which is how a slow reader slows its peer.
 
 mod dcep;
+#[cfg(test)]
+mod fuzz;
 mod inflow;
 mod packet;
 mod sctp;

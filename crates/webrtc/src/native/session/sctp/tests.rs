@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 
+mod fuzz;
 mod hostile;
 
 /// Two associations with a perfect wire between them.
@@ -34,7 +35,12 @@ impl Pair {
 
     /// Moves packets until there are none.
     fn settle(&mut self) {
-        for _ in 0..1_000 {
+        self.run(1_000);
+    }
+
+    /// Moves packets for so many milliseconds.
+    fn run(&mut self, time: u32) {
+        for _ in 0..time {
             self.now += Duration::from_millis(1);
             self.client.handle_timeout(self.now);
             self.server.handle_timeout(self.now);

@@ -4,11 +4,16 @@ use super::super::super::packet::{Chunk as Found, chunks, sign};
 use super::*;
 
 /// Writes packets as the client of a pair would.
-struct Forger {
-    pair: Pair,
+pub(super) struct Forger {
+    pub(super) pair: Pair,
     header: Vec<u8>,
-    tsn: u32,
-    ssn: u16,
+    /// The latest TSN and sequence number in the stream of channel 2.
+    pub(super) tsn: u32,
+    pub(super) ssn: u16,
+    /// The client's first TSN, which is its first request's number too.
+    pub(super) first: u32,
+    /// A TSN of the server's.
+    pub(super) theirs: u32,
 }
 
 const WHOLE: u8 = 3;
@@ -16,9 +21,10 @@ const BEGINNING: u8 = 2;
 const DATA: u8 = 0;
 
 impl Forger {
-    fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(bounds: Bounds) -> Self {
         let mut pair = Pair::new();
-        pair.settle();
+        pair.run(20);
+        assert!(pair.at_server.contains(&Event::Connected));
         pair.server.bound(bounds);
         // An honest packet shows the verification tag and where the client's TSNs are.
         let id = pair.client.open().unwrap();
@@ -36,15 +42,27 @@ impl Forger {
             header: packet[..12].to_vec(),
             tsn,
             ssn: 0,
+            first: tsn,
+            theirs: 0,
         };
         forger.process();
         // Until it is acknowledged, nothing is known to be near or far.
         forger.pair.now += Duration::from_millis(300);
         forger.process();
+        let Pair { server, now, .. } = &mut forger.pair;
+        assert!(server.write(HANDSHAKE_CHANNEL, Bytes::from_static(b"hello")));
+        forger.theirs = packets(server, *now)
+            .iter()
+            .flat_map(|packet| chunks(packet).collect::<Vec<_>>())
+            .find_map(|chunk| match chunk {
+                Found::Data { tsn, .. } => Some(tsn),
+                _ => None,
+            })
+            .unwrap();
         forger
     }
 
-    fn chunk(kind: u8, flags: u8, body: &[u8]) -> Vec<u8> {
+    pub(super) fn chunk(kind: u8, flags: u8, body: &[u8]) -> Vec<u8> {
         let length = u16::try_from(body.len() + 4).unwrap().to_be_bytes();
         let mut chunk = vec![kind, flags, length[0], length[1]];
         chunk.extend_from_slice(body);
@@ -52,7 +70,7 @@ impl Forger {
         chunk
     }
 
-    fn data_at(tsn: u32, stream: u16, ssn: u16, flags: u8, user: &[u8]) -> Vec<u8> {
+    pub(super) fn data_at(tsn: u32, stream: u16, ssn: u16, flags: u8, user: &[u8]) -> Vec<u8> {
         let body = [
             &tsn.to_be_bytes()[..],
             &stream.to_be_bytes(),
@@ -70,14 +88,14 @@ impl Forger {
         Self::data_at(self.tsn, 2, self.ssn, WHOLE, user)
     }
 
-    fn send(&mut self, chunks: &[Vec<u8>]) {
+    pub(super) fn send(&mut self, chunks: &[Vec<u8>]) {
         let mut packet = [self.header.clone(), chunks.concat()].concat();
         sign(&mut packet);
         self.pair.server.handle_packet(self.pair.now, packet.into());
     }
 
     /// What a connection's task does after a batch of datagrams, but for reading.
-    fn process(&mut self) {
+    pub(super) fn process(&mut self) {
         self.pair.now += Duration::from_millis(1);
         self.pair.server.handle_timeout(self.pair.now);
         let events = std::iter::from_fn(|| self.pair.server.poll_event());
@@ -89,7 +107,7 @@ impl Forger {
         self.pair.server.data_seen()
     }
 
-    fn lost(&self) -> bool {
+    pub(super) fn lost(&self) -> bool {
         let lost = |event: &Event| matches!(event, Event::Lost(_));
         self.pair.at_server.iter().any(lost)
     }
@@ -281,17 +299,7 @@ fn data_hidden_in_another_chunk_ends_the_session() {
 fn what_comes_with_data_that_is_not_taken_is_still_heard() {
     let mut forger = Forger::new(Bounds::STRANGER);
     // The server has something in flight.
-    let Pair { server, now, .. } = &mut forger.pair;
-    assert!(server.write(HANDSHAKE_CHANNEL, Bytes::from_static(b"hello")));
-    let sent = packets(server, *now);
-    let tsn = sent
-        .iter()
-        .flat_map(|packet| chunks(packet).collect::<Vec<_>>())
-        .find_map(|chunk| match chunk {
-            Found::Data { tsn, .. } => Some(tsn),
-            _ => None,
-        })
-        .unwrap();
+    let (tsn, server) = (forger.theirs, &mut forger.pair.server);
     assert!(server.buffered(HANDSHAKE_CHANNEL) > 0);
     let before = forger.seen();
     let sack = [
