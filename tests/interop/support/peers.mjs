@@ -63,7 +63,14 @@ async function start(what, command, args, count) {
     await end(child);
     throw error;
   }
-  return { lines, log, pid: child.pid, close: () => end(child) };
+  return {
+    lines,
+    log,
+    pid: child.pid,
+    close: () => end(child),
+    /** Without a goodbye. */
+    kill: () => child.kill("SIGKILL"),
+  };
 }
 
 /** A program that was started and prints multiaddrs. */

@@ -26,9 +26,10 @@ const FUZZ_SECONDS: u64 = 10;
 /// A single test of a node runner, so that a hung one fails by name.
 const ONE_TEST_MS: &str = "--test-timeout=240000";
 /// What also compiles to wasm.
-const WASM_CRATES: [&str; 8] = [
+const WASM_CRATES: [&str; 9] = [
     "mooring-api",
     "mooring-webrtc",
+    "mooring-websocket",
     "mooring-node",
     "mooring-host",
     "mooring-popup",
