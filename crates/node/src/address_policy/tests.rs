@@ -529,29 +529,6 @@ fn text_that_is_no_address() {
     assert!(address.len() < 300);
 }
 
-#[test]
-fn approvals_end_with_their_request() {
-    let gate = Gate::new(Scope::GLOBAL);
-    let circuit: Multiaddr = format!("/ip4/127.0.0.1/tcp/9/p2p/{PEER}/p2p-circuit/p2p/{PEER}")
-        .parse()
-        .unwrap();
-    let relay: Multiaddr = format!("/ip4/127.0.0.1/tcp/9/p2p/{PEER}").parse().unwrap();
-    let other: Multiaddr = format!("/ip4/127.0.0.1/tcp/10/p2p/{PEER}").parse().unwrap();
-    assert!(gate.check(&relay).is_err());
-    let first = gate.approve(std::slice::from_ref(&circuit));
-    let second = gate.approve(std::slice::from_ref(&circuit));
-    drop(first);
-    assert!(gate.check(&circuit).is_ok());
-    assert!(gate.check(&relay).is_ok());
-    assert!(gate.check(&other).is_err());
-    gate.set_paused(true);
-    assert!(gate.check(&circuit).is_err());
-    gate.set_paused(false);
-    drop(second);
-    assert!(gate.check(&circuit).is_err());
-    assert!(gate.check(&relay).is_err());
-}
-
 proptest! {
     /// Every spelling of an IPv4 address is judged as that address.
     #[test]
