@@ -4,6 +4,7 @@ import { failedBecause, forgetCrashes, noteCrash } from "./crashes";
 import { FailedHost, type Handle } from "./failed";
 import { FAILED_PAUSE, MAX_EARLY } from "./limits";
 import { isAnnounced } from "./announced";
+import { watchNetwork } from "./network";
 import type { Platform } from "./platform";
 import { PagePorts } from "./ports";
 import { senderOf, type Sender } from "./sender";
@@ -21,6 +22,7 @@ export function startHost(loadPlatform: () => Promise<Platform>): void {
   // A panic in a task or in an event handler of the wasm ends up here, as a trap.
   addEventListener("error", (event) => supervisor.uncaught(event.error));
   addEventListener("unhandledrejection", (event) => supervisor.uncaught(event.reason));
+  watchNetwork((available) => supervisor.network(available));
   void supervisor.boot(loadPlatform);
 }
 
@@ -29,6 +31,8 @@ class Supervisor {
   readonly #pages = new PagePorts();
   #host: Connects | undefined;
   #crashed = false;
+  #network = true;
+  #tellNetwork: ((available: boolean) => void) | undefined;
 
   async boot(loadPlatform: () => Promise<Platform>): Promise<void> {
     try {
@@ -36,7 +40,10 @@ class Supervisor {
       const reason = failedBecause(Date.now());
       if (reason === undefined) {
         await init();
-        this.#serve(await Host.start(platform));
+        const host = await Host.start(platform);
+        this.#serve(host);
+        this.#tellNetwork = (available) => this.#guard(() => host.setNetwork(available));
+        if (!this.#network) this.#tellNetwork(false);
       } else {
         const announced = await isAnnounced(platform.storage);
         this.#serve(new FailedHost(platform, `it crashed too often; the last time: ${reason}`, announced));
@@ -110,6 +117,12 @@ class Supervisor {
     };
     this.#open.set(port, attach);
     if (this.#host) attach(this.#host);
+  }
+
+  /** The network is lost, or back. */
+  network(available: boolean): void {
+    this.#network = available;
+    this.#tellNetwork?.(available);
   }
 
   uncaught(error: unknown): void {

@@ -1,12 +1,12 @@
 // A page, the packaged extension in Firefox, and a native server, in a network namespace (support/namespace.mjs says why).
-import { enterNamespace } from "./support/namespace.mjs";
+import { enterNamespace, link } from "./support/namespace.mjs";
 const host = enterNamespace();
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launchFirefox } from "./support/firefox.mjs";
 import { available, call, request } from "./support/page.mjs";
-import { allowed, denied, dial, echoes, manyEchoes, pageToServer } from "./support/scenarios.mjs";
+import { allowed, denied, dial, echoes, losesItsNetwork, manyEchoes, pageToServer } from "./support/scenarios.mjs";
 import { discard, scratch } from "./support/scratch.mjs";
 import { startServer } from "./support/server.mjs";
 import { startSite } from "./support/site.mjs";
@@ -118,5 +118,11 @@ test("the background page is loaded anew: what it had gets 4900, the identity an
   assert.ok(Date.now() - start < 3_000, `back after ${Date.now() - start} ms`);
   await until("the prompt of the node that went to close", async () => (await firefox.promptsOpen()).length === 0);
   await popup.close();
+  await page.close();
+});
+
+test("a network that is lost shows within 2 s as offline, and online again when it is back", async (t) => {
+  const page = await allowed(firefox, await freshSite(t), [{ name: "peers" }]);
+  await losesItsNetwork(firefox, page, link);
   await page.close();
 });

@@ -110,6 +110,11 @@ impl Host {
         }
     }
 
+    /// The browser says that the machine's network is lost, or is there again.
+    pub fn set_network(&self, available: bool) {
+        self.core.node.set_network(&self.core, available);
+    }
+
     /// Ends the node and all sessions.
     pub async fn shutdown(&self) {
         self.core.sessions.close_all(&self.core);

@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) reason: Option<String>,
     pub(crate) identity: IdentityState,
     pub(crate) paused: bool,
+    /// Whether the machine has the network that it had; one that never had any counts as having it.
+    network: bool,
     handle: Option<Handle>,
 }
 
@@ -63,6 +65,7 @@ impl Default for Supervisor {
                 reason: None,
                 identity: IdentityState::Loading,
                 paused: false,
+                network: true,
                 handle: None,
             }),
             changed: Signal::default(),
@@ -178,7 +181,7 @@ impl Supervisor {
         self.set(core, |state| {
             state.paused = paused;
             if state.handle.is_some() {
-                (state.state, state.reason) = when_running(paused);
+                (state.state, state.reason) = when_running(state);
             }
         });
         let value = if paused { "yes" } else { "no" };
@@ -191,6 +194,23 @@ impl Supervisor {
                 )
                 .with_detail(fault.to_string())
             })
+    }
+
+    /// The browser says that the network is lost, or is there again.
+    pub(crate) fn set_network(&self, core: &Rc<Core>, available: bool) {
+        self.set(core, |state| {
+            state.network = available;
+            if state.handle.is_some() {
+                (state.state, state.reason) = when_running(state);
+            }
+        });
+        if let Some(node) = self.running() {
+            let told = core.clone();
+            core.spawn(async move {
+                // As it is by then: the last word counts. A node that has ended needs none.
+                let _ = node.set_network(told.node.state().network).await;
+            });
+        }
     }
 
     /// The user wants a new identity in place of a damaged one.
@@ -219,12 +239,12 @@ impl Supervisor {
     }
 }
 
-fn when_running(paused: bool) -> (NodeState, Option<String>) {
-    if paused {
-        (
-            NodeState::Offline,
-            Some("The user has paused the node.".into()),
-        )
+fn when_running(state: &State) -> (NodeState, Option<String>) {
+    let offline = |reason: &str| (NodeState::Offline, Some(reason.to_owned()));
+    if state.paused {
+        offline("The user has paused the node.")
+    } else if !state.network {
+        offline("The network is lost.")
     } else {
         (NodeState::Online, None)
     }
@@ -346,7 +366,13 @@ async fn run_once(core: &Rc<Core>, keypair: &Keypair) -> String {
         let _ = ended.send(());
     });
     // Paused before anybody gets to use it.
-    let paused = core.node.state().paused;
+    let State {
+        paused, network, ..
+    } = core.node.state();
+    if !network {
+        // One that has ended already is noticed below.
+        let _ = handle.set_network(false).await;
+    }
     if paused && let Err(fault) = handle.set_paused(true).await {
         tracing::error!(%fault, "the node cannot be paused");
         handle.shutdown().await;
@@ -355,7 +381,7 @@ async fn run_once(core: &Rc<Core>, keypair: &Keypair) -> String {
     core.spawn(follow(core.clone(), handle.clone()));
     core.node.set(core, |state| {
         state.handle = Some(handle);
-        (state.state, state.reason) = when_running(state.paused);
+        (state.state, state.reason) = when_running(state);
     });
     tracing::info!("the node runs");
     // Either way it has ended.

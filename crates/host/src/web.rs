@@ -82,6 +82,12 @@ impl JsHost {
         PortHandle(self.0.connect(&sender, outlet))
     }
 
+    /// The machine's network is lost, or is there again.
+    #[wasm_bindgen(js_name = setNetwork)]
+    pub fn set_network(&self, available: bool) {
+        self.0.set_network(available);
+    }
+
     /// Ends the node and all sessions.
     pub fn shutdown(&self) -> Promise {
         let host = self.0.clone();

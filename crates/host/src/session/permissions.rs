@@ -8,12 +8,13 @@ use mooring_api::{
     descriptor::{Revocation, allows_protocol, covers},
     results::Granted,
 };
-use mooring_node::{Owner, Scope, address_policy};
+use mooring_node::{DialRequest, Owner, Scope, address_policy};
 
 use super::{Session, events};
 use crate::{
     error::error,
     host::Core,
+    limits::COMMAND_TIMEOUT,
     prompt::{self, Answered},
 };
 
@@ -125,27 +126,37 @@ pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
     events::permissions_changed(core, origin);
 }
 
-/// Gives up an origin's interest in the connections that it could not dial with what it holds.
+/// Gives up an origin's interest in the peers that it could not dial with what it holds, also in those that are lost
+/// with the network and would be dialed again.
 async fn release_all(core: Rc<Core>, origin: String, held: Vec<Descriptor>) {
     let Some(node) = core.node.running() else {
         return;
     };
     let owner = Owner::new(&origin);
-    let Ok(connections) = node.connections().await else {
-        return;
-    };
     let dials = held
         .iter()
         .any(|held| matches!(held, Descriptor::Dial { .. }));
+    // A node that ends meanwhile has no connections.
+    let connections = match dials {
+        true => node.connections().await.unwrap_or_default(),
+        false => Vec::new(),
+    };
+    let _ = node.release_all(owner.clone()).await;
     for connection in connections {
         let private = matches!(
             address_policy::judge(&connection.remote_address, Scope::GLOBAL),
             Err(mooring_node::Error::Refused { .. })
         );
-        let may_stay = dials && !private;
-        if !may_stay && connection.owners.contains(&owner) {
-            // A node that ended meanwhile has no connections.
-            let _ = node.release(connection.peer, owner.clone()).await;
+        if !private && connection.owners.contains(&owner) {
+            // It is open, so that this only says again who wants it.
+            let again = DialRequest {
+                peer: Some(connection.peer),
+                addresses: Vec::new(),
+                owner: Some(owner.clone()),
+                scope: Scope::GLOBAL,
+                timeout: COMMAND_TIMEOUT,
+            };
+            let _ = node.dial(again).await;
         }
     }
 }

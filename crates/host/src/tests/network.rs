@@ -150,10 +150,16 @@ fn dials_pings_and_lists() {
 #[test]
 fn releasing_and_revoking_give_a_connection_up() {
     run(false, async {
-        for method in ["connections.release", "permissions.revoke"] {
+        let private_only = json!({"permissions": [{"name": "dial", "privateNetwork": true}]});
+        for (method, params) in [
+            ("connections.release", None),
+            ("permissions.revoke", None),
+            ("permissions.revoke", Some(private_only)),
+        ] {
             let world = World::new().await;
             let (page, server, peer) = connected(&world, private(&[ECHO])).await;
-            page.call(method, json!({"peer": peer})).await.unwrap();
+            let params = params.unwrap_or(json!({"peer": peer}));
+            page.call(method, params).await.unwrap();
             let gone = async {
                 while !server.connections().await.unwrap().is_empty() {
                     tokio::time::sleep(Duration::from_millis(20)).await;
