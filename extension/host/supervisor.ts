@@ -24,6 +24,13 @@ export function startHost(loadPlatform: () => Promise<Platform>): void {
   addEventListener("unhandledrejection", (event) => supervisor.uncaught(event.reason));
   watchNetwork((available) => supervisor.network(available));
   void supervisor.boot(loadPlatform);
+  void keepStorage();
+}
+
+/** Asks the browser to clear nothing of ours when the disk is full. Chrome does not clear `storage.local` either way. */
+async function keepStorage(): Promise<void> {
+  const kept = await navigator.storage.persist().catch(() => false);
+  if (!kept) console.info("mooring: the browser may clear what the extension has stored when the disk is full");
 }
 
 class Supervisor {

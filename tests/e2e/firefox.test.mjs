@@ -63,6 +63,14 @@ test("all tabs close: the connection stays", async (t) => {
   await later.close();
 });
 
+test("the identity's store is one that the browser does not clear when the disk is full", async () => {
+  const popup = await firefox.openOwn("popup.html");
+  await until("the store to be persistent", () =>
+    popup.evaluate(() => browser.runtime.getBackgroundPage().then(({ navigator }) => navigator.storage.persisted())),
+  );
+  await popup.close();
+});
+
 test("the identity outlives the browser", async (t) => {
   const profile = scratch("firefox-profile");
   t.after(() => discard(profile));
