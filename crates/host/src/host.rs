@@ -12,7 +12,7 @@ use crate::{
     Error, Outlet, Platform, Sender, Value,
     announce::{self, Announcing},
     grants::{
-        Grants,
+        Document, Grants,
         store::{self, Records},
     },
     limits::MAX_EXTENSION_PORTS,
@@ -75,6 +75,7 @@ impl Host {
             platform,
         });
         core.spawn(crate::supervisor::run(core.clone()));
+        core.spawn(session::forget_the_gone(core.clone()));
         core.spawn(announce::settle(core.clone()));
         core.spawn(popup::observe(core.clone()));
         core.spawn(session::permissions::expire(core.clone()));
@@ -227,10 +228,10 @@ impl Core {
         }
     }
 
-    /// Whether an origin holds anything, in whatever document.
-    pub(crate) fn holds_something(&self, origin: &str) -> bool {
+    /// Whether a document of an origin holds anything.
+    pub(crate) fn holds_something(&self, origin: &str, document: &Document) -> bool {
         let now = self.platform.now_ms();
-        !self.grants.borrow().held(origin, 0, now).is_empty()
+        !self.grants.borrow().held(origin, document, now).is_empty()
     }
 
     /// Tells whom it concerns that grants are not what they were.

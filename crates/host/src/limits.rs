@@ -87,6 +87,11 @@ pub const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
 pub const PROMPT_LOAD: Duration = Duration::from_secs(15);
 /// How long `hour` is.
 pub const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Longest id of a document that is taken from the browser; Chromium's have 32 characters.
+pub const MAX_DOCUMENT_ID: usize = 64;
+/// How long after the start of a host what was given `once` waits for its document to come back: content scripts try
+/// at least each 5 s.
+pub const DOCUMENT_RETURN: Duration = Duration::from_secs(30);
 /// How far the clock may run backwards before a grant with an end counts as ended.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 

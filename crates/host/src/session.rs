@@ -26,10 +26,11 @@ use mooring_api::{Descriptor, event::EventName, jsonrpc::Call, port::FromHost, r
 use crate::{
     Outlet, Sender, Value,
     announce::Announced,
+    grants::Document,
     host::Core,
     limits::{
-        DIAL_BURST, DIALS_PER_SECOND, EVENTS_PER_SECOND, MAX_ORIGINS, MAX_SESSIONS,
-        MAX_SESSIONS_PER_ORIGIN, PROMPT_BURST, PROMPT_REFILL, QUICK_PER_SECOND,
+        DIAL_BURST, DIALS_PER_SECOND, DOCUMENT_RETURN, EVENTS_PER_SECOND, MAX_ORIGINS,
+        MAX_SESSIONS, MAX_SESSIONS_PER_ORIGIN, PROMPT_BURST, PROMPT_REFILL, QUICK_PER_SECOND,
         REQUESTS_PER_SECOND,
     },
     prompt::Asking,
@@ -97,6 +98,8 @@ enum Ended {
 pub(crate) struct Session {
     /// Unique while this host runs.
     pub(crate) id: u64,
+    /// Its document, which may have been there before this host.
+    pub(crate) document: Document,
     pub(crate) site: Rc<Site>,
     outlet: Rc<dyn Outlet>,
     closed: Cell<bool>,
@@ -167,7 +170,7 @@ impl Session {
         {
             return cache.held.clone();
         }
-        let held: Rc<[Descriptor]> = grants.held(self.origin(), self.id, now).into();
+        let held: Rc<[Descriptor]> = grants.held(self.origin(), &self.document, now).into();
         *cache = Some(HeldCache {
             version: grants.version(),
             until: grants.next_end().unwrap_or(u64::MAX),
@@ -250,6 +253,13 @@ impl Sessions {
             .map_or(0, |site| site.documents.get())
     }
 
+    fn is_there(&self, document: &Document) -> bool {
+        self.all
+            .borrow()
+            .values()
+            .any(|session| session.document == *document)
+    }
+
     pub(crate) fn close_all(&self, core: &Rc<Core>) {
         for session in self.all() {
             close(core, &session);
@@ -274,7 +284,12 @@ impl Sessions {
         Some(site)
     }
 
-    fn open(&self, origin: &str, outlet: Rc<dyn Outlet>) -> Result<Rc<Session>, Rc<dyn Outlet>> {
+    fn open(
+        &self,
+        origin: &str,
+        document: Option<&str>,
+        outlet: Rc<dyn Outlet>,
+    ) -> Result<Rc<Session>, Rc<dyn Outlet>> {
         if self.all.borrow().len() >= MAX_SESSIONS {
             return Err(outlet);
         }
@@ -287,6 +302,7 @@ impl Sessions {
         self.next.set(id);
         let session = Rc::new(Session {
             id,
+            document: Document::new(id, document),
             site,
             outlet,
             closed: Cell::new(false),
@@ -307,15 +323,16 @@ pub(crate) fn connect(
     sender: &Sender,
     outlet: Rc<dyn Outlet>,
 ) -> Option<Rc<Session>> {
+    let document = sender.document_id.as_deref();
     // Judged once: what a document has been told stays told.
     let told = |origin: &str| match core.announcing.now() {
         Announced::Everywhere => Some(true),
-        _ if core.holds_something(origin) => Some(true),
+        _ if core.holds_something(origin, &Document::new(0, document)) => Some(true),
         Announced::Allowed => Some(false),
         Announced::Unread => None,
     };
     let opened = match gate::served_origin(sender).map(|origin| (told(&origin), origin)) {
-        Some((Some(true), origin)) => core.sessions.open(&origin, outlet),
+        Some((Some(true), origin)) => core.sessions.open(&origin, document, outlet),
         Some((None, _)) => {
             outlet.close();
             return None;
@@ -360,6 +377,19 @@ pub(crate) fn receive(core: &Rc<Core>, session: &Rc<Session>, mut message: Value
     }
 }
 
+/// Ends what was given `once` to documents that were there before this host and did not come back to it.
+pub(crate) async fn forget_the_gone(core: Rc<Core>) {
+    core.platform.sleep(DOCUMENT_RETURN).await;
+    let gone = core
+        .grants
+        .borrow_mut()
+        .retain_documents(|document| core.sessions.is_there(document));
+    if gone {
+        core.note_grants();
+        permissions::save_soon(&core);
+    }
+}
+
 /// The document is gone: all that was its own ends.
 pub(crate) fn close(core: &Rc<Core>, session: &Rc<Session>) {
     if session.closed.replace(true) {
@@ -376,8 +406,15 @@ pub(crate) fn close(core: &Rc<Core>, session: &Rc<Session>) {
         stream.reset("gone");
     }
     core.handlers.document_gone(session.id);
-    core.grants
-        .borrow_mut()
-        .document_gone(session.origin(), session.id);
+    // Unless a second port speaks for it, as after a reload of the extension.
+    let there = core.sessions.is_there(&session.document);
+    let ended = !there
+        && core
+            .grants
+            .borrow_mut()
+            .retain_documents(|document| *document != session.document);
     core.note_grants();
+    if ended {
+        permissions::save_soon(core);
+    }
 }

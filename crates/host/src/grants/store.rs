@@ -1,4 +1,4 @@
-//! The grants on disk: `always` and `hour` in storage, `session` in the area that ends with the browser, each a
+//! The grants on disk: `always` and `hour` in storage, `session` and `once` in the area that ends with the browser, each a
 //! checksummed record in two slots. What cannot be read grants nothing.
 
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ impl Records {
             lasting: render(
                 grants.select(|term| matches!(term, Term::Always | Term::Hour { .. })),
             )?,
-            passing: render(grants.select(|term| term == Term::Session))?,
+            passing: render(grants.select(Term::ends_with_browser))?,
         })
     }
 

@@ -13,6 +13,7 @@ use mooring_node::{DialRequest, Owner, Scope, address_policy};
 use super::{Session, events};
 use crate::{
     error::error,
+    grants::Document,
     host::Core,
     limits::COMMAND_TIMEOUT,
     prompt::{self, Answered},
@@ -38,7 +39,7 @@ pub(super) async fn request(
     let (open, denied_before) =
         core.grants
             .borrow()
-            .open_questions(session.origin(), session.id, now, &wanted);
+            .open_questions(session.origin(), &session.document, now, &wanted);
     if open.is_empty() {
         return if denied_before {
             Err(rejected(
@@ -90,6 +91,17 @@ async fn save(core: &Rc<Core>) -> Result<(), ErrorObject> {
     })
 }
 
+/// Stores the grants without anybody waiting for it.
+pub(crate) fn save_soon(core: &Rc<Core>) {
+    let saving = core.clone();
+    core.spawn(async move {
+        if let Err(fault) = saving.save_grants().await {
+            // What is decided holds until this host ends; then the user is asked again.
+            tracing::error!(%fault, "the grants could not be stored");
+        }
+    });
+}
+
 /// Forgets a site, at the user's word.
 pub(crate) async fn forget(core: &Rc<Core>, origin: &str) -> Result<(), ErrorObject> {
     core.grants.borrow_mut().forget(origin);
@@ -102,7 +114,7 @@ pub(crate) async fn forget(core: &Rc<Core>, origin: &str) -> Result<(), ErrorObj
 pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
     // No document is open, perhaps; what lasts still counts.
     let now = core.platform.now_ms();
-    let mut all = core.grants.borrow().held(origin, 0, now);
+    let mut all = core.grants.borrow().held(origin, &Document::none(), now);
     for session in core.sessions.of_origin(origin) {
         let held = session.held(core);
         all.extend_from_slice(&held);

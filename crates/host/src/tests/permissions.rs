@@ -3,7 +3,7 @@ use std::time::Duration;
 use mooring_api::{Descriptor, popup::Command, prompt::Duration as Choice};
 use serde_json::json;
 
-use super::support::{Memory, World, run};
+use super::support::{Memory, Page, World, run};
 use crate::{Area, Value, limits};
 
 const SITE: &str = "https://site.example:8443";
@@ -327,7 +327,7 @@ fn durations_end_when_they_say() {
             page.notification("permissions.changed").await;
             world.no_window().await;
         }
-        // The host crashes and comes back: what was for that document only is gone.
+        // The host crashes and comes back: what was for a document that the browser does not name is gone.
         let again = World::on(platform.clone()).await;
         let names = |granted: &serde_json::Value| -> Vec<String> {
             let granted = granted["granted"].as_array().unwrap();
@@ -354,6 +354,65 @@ fn durations_end_when_they_say() {
             .await
             .unwrap();
         assert_eq!(names(&held), ["background"]);
+    });
+}
+
+/// A host that crashes is started anew under documents that are still there.
+#[test]
+fn once_outlives_the_host_with_its_document_and_ends_with_it() {
+    run(true, async {
+        let platform = Memory::new();
+        let held = async |page: &Page| {
+            page.call("permissions.query", json!({})).await.unwrap()["granted"].clone()
+        };
+        let stored = |platform: &Memory| {
+            let stored = platform.stored.borrow();
+            stored
+                .values()
+                .filter_map(Value::as_text)
+                .any(|text| text.contains("D0C1"))
+        };
+        let peers = json!([{"name": "peers"}]);
+        let first = World::on(platform.clone()).await;
+        let page = first.document(SITE, Some("D0C1"));
+        let wants = json!({"permissions": peers});
+        let id = page.send("permissions.request", wants.clone());
+        first.prompt().await.allow(Choice::Once);
+        page.answer(&id).await.unwrap();
+        first.host.core().save_grants().await.unwrap();
+
+        let second = World::on(platform.clone()).await;
+        let back = second.document(SITE, Some("D0C1"));
+        assert_eq!(held(&back).await, peers);
+        for (origin, id) in [
+            (SITE, Some("D0C2")),
+            (SITE, None),
+            ("https://other.example", Some("D0C1")),
+        ] {
+            assert_eq!(held(&second.document(origin, id)).await, json!([]));
+        }
+        // It stays, whatever time passes, until the document goes.
+        tokio::time::sleep(limits::DOCUMENT_RETURN * 2).await;
+        assert_eq!(held(&back).await, peers);
+        back.port.closed();
+        second.host.core().save_grants().await.unwrap();
+        let third = World::on(platform.clone()).await;
+        let again = third.document(SITE, Some("D0C1"));
+        assert_eq!(held(&again).await, json!([]));
+
+        // A document that does not come back takes it along, a moment later.
+        let id = again.send("permissions.request", wants);
+        third.prompt().await.allow(Choice::Once);
+        again.answer(&id).await.unwrap();
+        third.host.core().save_grants().await.unwrap();
+        let fourth = World::on(platform.clone()).await;
+        assert!(stored(&platform));
+        tokio::time::sleep(limits::DOCUMENT_RETURN + Duration::from_secs(1)).await;
+        let late = fourth.document(SITE, Some("D0C1"));
+        assert_eq!(held(&late).await, json!([]));
+        fourth.host.core().save_grants().await.unwrap();
+        let fifth = World::on(platform.clone()).await;
+        assert!(fifth.host.core().grants.borrow().sites(0).is_empty());
     });
 }
 

@@ -256,7 +256,13 @@ impl World {
     }
 
     pub(crate) fn page(&self, origin: &str) -> Page {
+        self.document(origin, None)
+    }
+
+    /// A page whose document the browser names.
+    pub(crate) fn document(&self, origin: &str, id: Option<&str>) -> Page {
         let sender = Sender {
+            document_id: id.map(str::to_owned),
             name: "page".into(),
             origin: Some(origin.into()),
             url: Some(format!("{origin}/")),
