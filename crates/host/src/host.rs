@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::{channel::oneshot, lock::Mutex};
-use mooring_api::{port::names, results::Hello};
+use mooring_api::{Descriptor, port::names, results::Hello};
 
 use crate::{
     Error, Outlet, Platform, Sender, Value,
@@ -226,6 +226,12 @@ impl Core {
             product: about.product.clone(),
             product_version: about.version.clone(),
         }
+    }
+
+    /// What an origin holds without a document.
+    pub(crate) fn lasting(&self, origin: &str) -> Vec<Descriptor> {
+        let now = self.platform.now_ms();
+        self.grants.borrow().held(origin, &Document::none(), now)
     }
 
     /// Whether a document of an origin holds anything.

@@ -45,6 +45,11 @@ pub const MAX_STREAMS_PER_ORIGIN: u32 = 2000;
 pub const MAX_HANDLED_PER_ORIGIN: usize = 16;
 /// Bytes of their ids together; the node's limit for all origins is 2,048.
 pub const MAX_HANDLED_BYTES_PER_ORIGIN: usize = 512;
+/// Inbound streams of one origin that wait for its next tab, where it holds `background`. Each one may hold a window of
+/// its connection.
+pub const MAX_WAITING_STREAMS: usize = 16;
+/// How long they wait: about as long as a remote that got no answer has patience.
+pub const STREAM_PATIENCE: Duration = Duration::from_secs(120);
 /// Bytes taken from a stream at once on the way to a page: larger messages were no faster through a runtime Port, and
 /// each stream that is being read holds one such buffer for a moment.
 pub const READ_CHUNK: usize = 64 * 1024;

@@ -405,7 +405,8 @@ pub(crate) fn close(core: &Rc<Core>, session: &Rc<Session>) {
     for stream in session.streams.take().into_values() {
         stream.reset("gone");
     }
-    core.handlers.document_gone(session.id);
+    let lasting = core.lasting(session.origin());
+    core.handlers.retain(session.id, &lasting, |_| false);
     // Unless a second port speaks for it, as after a reload of the extension.
     let there = core.sessions.is_there(&session.document);
     let ended = !there

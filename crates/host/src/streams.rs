@@ -126,7 +126,14 @@ fn deliver(core: &Rc<Core>, session: &Rc<Session>, incoming: IncomingStream) {
         peer: incoming.peer,
         relayed: incoming.relayed,
     };
-    let (result, begin) = begin(core, session, slot, opened);
+    let dropped = core.handlers.take_dropped(opened.protocol.as_ref());
+    let (stream, begin) = begin(core, session, slot, opened);
+    let result = results::Incoming {
+        stream: stream.stream,
+        protocol: stream.protocol,
+        peer: stream.peer,
+        dropped: (dropped > 0).then_some(dropped),
+    };
     session.notify(STREAMS_INCOMING, &result, Some(&begin.stream));
     (begin.run)();
 }

@@ -13,7 +13,6 @@ use mooring_node::{DialRequest, Owner, Scope, address_policy};
 use super::{Session, events};
 use crate::{
     error::error,
-    grants::Document,
     host::Core,
     limits::COMMAND_TIMEOUT,
     prompt::{self, Answered},
@@ -113,8 +112,8 @@ pub(crate) async fn forget(core: &Rc<Core>, origin: &str) -> Result<(), ErrorObj
 /// interest in connections that it may not dial any more.
 pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
     // No document is open, perhaps; what lasts still counts.
-    let now = core.platform.now_ms();
-    let mut all = core.grants.borrow().held(origin, &Document::none(), now);
+    let lasting = core.lasting(origin);
+    let mut all = lasting.clone();
     for session in core.sessions.of_origin(origin) {
         let held = session.held(core);
         all.extend_from_slice(&held);
@@ -124,9 +123,11 @@ pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
                 stream.reset("revoked");
             }
         }
-        core.handlers
-            .retain(session.id, |protocol| allows_protocol(&held, protocol));
+        core.handlers.retain(session.id, &lasting, |protocol| {
+            allows_protocol(&held, protocol)
+        });
     }
+    core.handlers.retain_lasting(origin, &lasting);
     let everywhere = Descriptor::Dial {
         private_network: true,
     };

@@ -417,6 +417,149 @@ fn idle_streams_end_with_their_connection() {
     });
 }
 
+/// With `background` a site's handlers outlive its last tab, and the next one gets what came meanwhile.
+#[test]
+fn streams_wait_for_the_next_tab_of_a_site_that_may_work_in_the_background() {
+    run(false, async {
+        use futures::{AsyncReadExt, AsyncWriteExt};
+        let world = World::new().await;
+        let mut permissions = private(&["/chat/1"]);
+        permissions
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"name": "background"}));
+        let (page, server, _) = connected(&world, permissions).await;
+        let node = only_peer(&server).await;
+        let handle = json!({"protocols": ["/chat/1"]});
+        page.call("streams.handle", handle.clone()).await.unwrap();
+        let site = world.host.core().sessions.of_origin(SITE)[0].site.clone();
+        drop(page);
+
+        let too_many = limits::MAX_WAITING_STREAMS + 2;
+        let mut remotes = Vec::new();
+        for n in 0..too_many {
+            let mut opened = server.open_stream(chat(node)).await.unwrap();
+            opened
+                .stream
+                .write_all(&[u8::try_from(n).unwrap()])
+                .await
+                .unwrap();
+            opened.stream.flush().await.unwrap();
+            remotes.push(opened.stream);
+        }
+        // Those over the bound are reset at once.
+        for mut reset in remotes.drain(limits::MAX_WAITING_STREAMS..) {
+            assert!(!matches!(reset.read(&mut [0]).await, Ok(1..)));
+        }
+        assert_eq!(site.streams.get() as usize, limits::MAX_WAITING_STREAMS);
+
+        // Another site gets neither the protocol nor the streams.
+        let other = world.page("https://other.example");
+        world.grant(&other, private(&["/chat/1"])).await;
+        assert_eq!(other.fails("streams.handle", handle.clone()).await, 5007);
+        let tab = world.page(SITE);
+        tab.call("streams.handle", handle.clone()).await.unwrap();
+        for n in 0..limits::MAX_WAITING_STREAMS {
+            let (incoming, stream) = tab.notification("streams.incoming").await;
+            let dropped = (n == 0).then_some(2);
+            assert_eq!(
+                incoming.get("dropped").and_then(serde_json::Value::as_u64),
+                dropped
+            );
+            let stream = stream.unwrap();
+            assert_eq!(kind(&tab.hear(&stream).await), "credit");
+            tab.say(&stream, credit(1));
+            assert_eq!(
+                tab.hear(&stream).await,
+                data(vec![u8::try_from(n).unwrap()])
+            );
+        }
+        // Taken back, nothing outlives the tab any more.
+        let background = json!({"permissions": [{"name": "background"}]});
+        tab.call("permissions.revoke", background).await.unwrap();
+        drop(tab);
+        other.call("streams.handle", handle).await.unwrap();
+    });
+}
+
+#[test]
+fn a_stream_does_not_wait_for_its_tab_for_ever() {
+    run(false, async {
+        use futures::AsyncReadExt;
+        let world = World::new().await;
+        let mut permissions = private(&["/chat/1"]);
+        permissions
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"name": "background"}));
+        let (page, server, _) = connected(&world, permissions).await;
+        let node = only_peer(&server).await;
+        let handle = json!({"protocols": ["/chat/1"]});
+        page.call("streams.handle", handle.clone()).await.unwrap();
+        let site = world.host.core().sessions.of_origin(SITE)[0].site.clone();
+        drop(page);
+        let mut waits = server.open_stream(chat(node)).await.unwrap().stream;
+        let arrived = async {
+            while site.streams.get() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(super::support::SOON, arrived)
+            .await
+            .unwrap();
+        tokio::time::pause();
+        tokio::time::advance(limits::STREAM_PATIENCE + Duration::from_secs(1)).await;
+        tokio::time::resume();
+        assert!(!matches!(waits.read(&mut [0]).await, Ok(1..)));
+        assert_eq!(site.streams.get(), 0);
+        // The next tab hears of it with the next stream.
+        let tab = world.page(SITE);
+        tab.call("streams.handle", handle).await.unwrap();
+        for dropped in [Some(1), None] {
+            let _next = server.open_stream(chat(node)).await.unwrap();
+            let (incoming, _) = tab.notification("streams.incoming").await;
+            assert_eq!(
+                incoming.get("dropped").and_then(serde_json::Value::as_u64),
+                dropped
+            );
+        }
+    });
+}
+
+#[test]
+fn a_handler_does_not_outlive_its_grant() {
+    run(true, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let page = world.page(SITE);
+        let chat = || json!({"protocols": ["/chat/1"]});
+        let wanted = json!([{"name": "streams", "protocols": ["/chat/1"]}, {"name": "background"}]);
+        world.grant(&page, wanted.clone()).await;
+        page.call("streams.handle", chat()).await.unwrap();
+        drop(page);
+        let other = world.page("https://other.example");
+        world.grant(&other, wanted).await;
+        assert_eq!(other.fails("streams.handle", chat()).await, 5007);
+        // Without a tab the user can still take it back.
+        let forget = mooring_api::popup::Command::ForgetSite {
+            origin: SITE.into(),
+        };
+        world.popup().command(forget).await.unwrap();
+        other.call("streams.handle", chat()).await.unwrap();
+        // A tab that unhandles leaves nothing behind either.
+        other.call("streams.unhandle", chat()).await.unwrap();
+        drop(other);
+        let third = world.page("https://third.example");
+        world
+            .grant(
+                &third,
+                json!([{"name": "streams", "protocols": ["/chat/1"]}]),
+            )
+            .await;
+        third.call("streams.handle", chat()).await.unwrap();
+    });
+}
+
 /// The node under test, as the server sees it, which may be a moment later.
 async fn only_peer(server: &Handle) -> PeerId {
     let connected = async {
