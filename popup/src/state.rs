@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use mooring_api::{
     ErrorObject,
     popup::{Command, FromPopup, Snapshot},
+    results::NodeState,
 };
 
 use crate::{
@@ -210,6 +211,11 @@ impl State {
         self.command(Subject::Pause, Command::SetPaused { paused });
     }
 
+    /// Has every site told that there is a node, or only those that hold a permission.
+    pub fn set_announced(&self, everywhere: bool) {
+        self.command(Subject::Announced, Command::SetAnnounced { everywhere });
+    }
+
     /// Takes back all that a site holds and was denied.
     pub fn forget(&self, origin: &str) {
         let command = Command::ForgetSite {
@@ -231,6 +237,15 @@ impl State {
     /// Whether the node speaks, so that a command makes sense.
     pub fn is_live(&self) -> bool {
         self.phase.get() == Phase::Live
+    }
+
+    /// Whether the node can change how it is set: a failed one cannot store anything.
+    pub fn can_set(&self) -> bool {
+        let failed = self.head.with(|head| {
+            head.as_ref()
+                .is_none_or(|head| head.state == NodeState::Failed)
+        });
+        self.is_live() && !failed
     }
 
     /// Whether this waits for an answer.

@@ -212,6 +212,27 @@ test("what the user prefers is remembered", async (t) => {
   await until("the choices to be undone", async () => (await scheme(again)) === "light dark" && !(await folded(again)));
 });
 
+test("whether every site is told of the node is switched by keyboard, and kept by the node", async (t) => {
+  const popup = await openPopup(t);
+  const box = by("announced");
+  const said = (page) => page.$eval(box, ({ checked, disabled }) => ({ checked, disabled }));
+  await popup.click(`${by("settings")} summary`);
+  assert.deepEqual(await said(popup), { checked: true, disabled: false });
+  await popup.focus(box);
+  await popup.keyboard.press("Space");
+  await until("the node to say so", async () => (await said(popup)).checked === false);
+  assert.equal(await popup.evaluate((box) => document.activeElement?.matches(box), box), true, "the focus stays");
+  assert.match(await popup.$eval("#announced-more", (more) => more.textContent), /Only sites that you allowed/);
+
+  // It is the node's, not this popup's.
+  const other = await openPopup(t);
+  assert.equal((await said(other)).checked, false);
+  await other.bringToFront();
+  await other.focus(box);
+  await other.keyboard.press("Space");
+  await until("both to say so", async () => (await said(popup)).checked && (await said(other)).checked);
+});
+
 test("a node that is gone is said to be within 2 s; when it is back, so is the popup, by itself", async (t) => {
   const popup = await openPopup(t);
   // Timed in the page by a timer beside its own: on a machine that is out of breath both ring late, in the same order.

@@ -15,6 +15,7 @@ mod fuzz;
 mod generate;
 mod interop;
 mod lint;
+mod looks;
 mod npm;
 mod process;
 mod progress;
@@ -77,6 +78,10 @@ enum Command {
     Bench(bench::Arguments),
     /// Throws made-up input at everything a remote's bytes reach, for hours
     Fuzz(fuzz::Arguments),
+    /// Takes the pictures in docs/images anew, from a real run in Chromium
+    Screenshots,
+    /// Measures how soon a release's popup is there, in Chromium
+    PopupTiming(looks::Timing),
     /// Writes the TypeScript types made from the Rust messages
     Gen {
         /// Writes nothing, and fails if what is there differs
@@ -126,6 +131,8 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { only } => return test::run(&workspace, only),
         Command::Bench(arguments) => bench::run(&workspace, &arguments)?,
         Command::Fuzz(arguments) => return fuzz::run(&workspace, &arguments),
+        Command::Screenshots => looks::pictures(&workspace)?,
+        Command::PopupTiming(arguments) => looks::timing(&workspace, &arguments)?,
         Command::Gen { check } => generate::run(&workspace, check)?,
         Command::Lint => return lint::run(&workspace),
     }

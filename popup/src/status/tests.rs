@@ -6,6 +6,7 @@ fn head(state: NodeState) -> Head {
         state,
         reason: None,
         paused: false,
+        announced_everywhere: true,
         identity: IdentityState::Ready {
             peer_id: "12D3KooW".to_owned(),
         },
