@@ -1,5 +1,6 @@
 //! Rust to wasm: cargo, then wasm-bindgen (as a library: nothing to install), then wasm-opt for a release.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,9 @@ const PAGES: [Module; 4] = [
 const UPSTREAM_EXAMPLE: &str = "browser_webrtc_upstream";
 const UPSTREAM_EXAMPLE_TARGET: [&str; 2] = ["--example", UPSTREAM_EXAMPLE];
 
+/// What a release is built with beyond a debug build: crates/host/Cargo.toml says why.
+const SHIPPED: [&str; 2] = ["--features", "mooring-host/shipped"];
+
 /// What rustc's wasm32 target uses by itself; wasm-opt must be told to keep and accept it.
 const FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
@@ -96,7 +100,7 @@ pub fn build_pages(workspace: &Workspace, profile: Profile) -> Result<()> {
 fn compile(workspace: &Workspace, profile: Profile) -> Result<()> {
     match profile {
         Profile::Debug => compile_all(workspace),
-        Profile::Release => cargo_build(workspace, profile, &EXTENSION, &[]),
+        Profile::Release => cargo_build(workspace, profile, &EXTENSION, &SHIPPED),
     }
 }
 
@@ -121,12 +125,27 @@ fn cargo_build<'a>(
         cargo = cargo.args(["--package", module.package]);
     }
     if profile == Profile::Release {
-        cargo = cargo.args(["--profile", "wasm"]);
+        cargo = cargo.args(["--profile", "wasm"]).args(short_paths());
     }
     progress::timed("the node and the popup, to wasm", || {
         progress::first_build(&compiled(workspace, &EXTENSION[0], profile));
         cargo.limit(BUILD_LIMIT).run()
     })
+}
+
+/// Panics and log events name their source file. What ships has the crate and the file in it, and not the home of
+/// whoever built it, some five hundred times.
+fn short_paths() -> Vec<String> {
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let Some(sources) = home.map(|home| home.join("registry").join("src")) else {
+        return Vec::new();
+    };
+    // A list given here is joined to the one in .cargo/config.toml.
+    let flag = format!("--remap-path-prefix={}=crates", sources.display());
+    let setting = format!("target.{TARGET}.rustflags=[{flag:?}]");
+    vec!["--config".to_owned(), setting]
 }
 
 /// Where cargo leaves a module.
