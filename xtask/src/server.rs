@@ -53,7 +53,11 @@ pub fn build_with_tests(workspace: &Workspace) -> Result<()> {
 
 /// Where the server is once built.
 pub fn binary(workspace: &Workspace, profile: Profile) -> PathBuf {
-    folder(workspace, profile).join(format!("{SERVER}{}", std::env::consts::EXE_SUFFIX))
+    program(workspace, SERVER, profile)
+}
+
+fn program(workspace: &Workspace, package: &str, profile: Profile) -> PathBuf {
+    folder(workspace, profile).join(format!("{package}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// The folder of what cargo builds.
