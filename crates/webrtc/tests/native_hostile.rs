@@ -185,6 +185,40 @@ async fn unverified_requests_cost_nothing() {
     still_serves(server).await;
 }
 
+/// An ICE-lite agent; and what it says to an address it knows nothing of must not be much more than what it heard.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_answers_checks_briefly_and_sends_none() {
+    let server = Server::start().await;
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    for name in [
+        "libp2p+webrtc+v2/abcdefghijklmnopqrstuv:abcd".to_owned(),
+        format!("{}:{}", v1(1), v1(1)),
+    ] {
+        let password = name.split_once(':').unwrap().0.to_owned();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        for _ in 0..20 {
+            let request = request(&name, &password);
+            socket.send_to(&request, socket_of(&server)).unwrap();
+            let mut answer = [0; 2_000];
+            let length = socket.recv(&mut answer).unwrap();
+            assert!(length <= 3 * request.len());
+            let message = StunMessage::parse(&answer[..length]).unwrap();
+            assert!(message.is_successful_binding_response() && !message.is_binding_request());
+            assert_eq!(
+                message.trans_id(),
+                StunMessage::parse(&request).unwrap().trans_id()
+            );
+            // Signed with the credential that the client made up for the server.
+            let signed = message.verify(password.as_bytes(), |key, parts| {
+                DefaultSha1HmacProvider.sha1_hmac(key, parts)
+            });
+            assert!(signed);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_is_ignored() {
     let server = Server::start().await;

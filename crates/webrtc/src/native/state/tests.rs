@@ -8,6 +8,8 @@ use crate::limits::MAX_RECEIVED_FRAME;
 use crate::native::certificate::Certificate;
 use crate::native::session::Role;
 
+mod ends;
+
 struct Pair {
     now: Instant,
     ends: [State; 2],

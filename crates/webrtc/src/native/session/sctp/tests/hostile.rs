@@ -180,6 +180,21 @@ fn a_message_that_never_ends_is_bounded_by_number() {
 }
 
 #[test]
+fn a_message_over_the_limit_ends_the_session() {
+    let mut forger = Forger::new(Bounds::PEER);
+    let user = vec![7; 1_100];
+    let pieces = limits::MAX_RECEIVED_MESSAGE as usize / user.len() + 1;
+    for n in 0..pieces {
+        forger.tsn = forger.tsn.wrapping_add(1);
+        let flags = if n == 0 { BEGINNING } else { 0 };
+        let piece = Forger::data_at(forger.tsn, 2, 1, flags, &user);
+        forger.send(&[piece]);
+        forger.process();
+        assert_eq!(forger.lost(), n + 1 >= pieces, "piece {n} of {pieces}");
+    }
+}
+
+#[test]
 fn what_waits_behind_a_gap_is_bounded_and_the_gap_can_be_filled() {
     let mut forger = Forger::new(Bounds::PEER);
     let missing = forger.data(b"first");
