@@ -69,7 +69,7 @@ pub(super) struct Inflow {
     waiting: usize,
     came: usize,
     went: usize,
-    /// The last packet taken, if it held DATA alone.
+    /// The last packet taken that held DATA.
     last: Option<Bytes>,
 }
 
@@ -119,11 +119,10 @@ impl Inflow {
 
     /// A packet came from the peer.
     pub(super) fn arrives(&mut self, packet: &Bytes) -> Verdict {
-        let (mut count, mut bytes, mut fits, mut alone) = (0_u32, 0_usize, true, true);
+        let (mut count, mut bytes, mut fits) = (0_u32, 0_usize, true);
         let mut highest = self.highest;
         for chunk in packet::chunks(packet) {
             let Chunk::Data { tsn, length } = chunk else {
-                alone = false;
                 continue;
             };
             if length == 0 {
@@ -153,7 +152,7 @@ impl Inflow {
         self.first.0 = self.first.0.saturating_add(count);
         self.highest = highest;
         self.came = self.came.saturating_add(bytes);
-        self.last = alone.then(|| packet.clone());
+        self.last = Some(packet.clone());
         Verdict::Take
     }
 
@@ -210,6 +209,6 @@ impl Inflow {
         }
         // Once: the acknowledgement will say how it is.
         self.announced = limits::CLOSED_WINDOW;
-        self.last.clone()
+        packet::only_data(self.last.as_ref()?)
     }
 }

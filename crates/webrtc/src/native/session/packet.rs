@@ -37,10 +37,19 @@ pub(super) fn chunks(packet: &[u8]) -> impl Iterator<Item = Chunk> + '_ {
 /// The packet without its DATA, or `None` when nothing else is in it. What it says about our own data is not lost with
 /// data that we do not take.
 pub(super) fn without_data(packet: &[u8]) -> Option<Bytes> {
+    keep(packet, |kind| kind != DATA)
+}
+
+/// The DATA of a packet alone.
+pub(super) fn only_data(packet: &[u8]) -> Option<Bytes> {
+    keep(packet, |kind| kind == DATA)
+}
+
+fn keep(packet: &[u8], wanted: impl Fn(u8) -> bool) -> Option<Bytes> {
     let header = packet.get(..HEADER)?;
     let mut rest = BytesMut::with_capacity(packet.len());
     rest.extend_from_slice(header);
-    for raw in raw_chunks(packet).filter(|raw| raw.first() != Some(&DATA)) {
+    for raw in raw_chunks(packet).filter(|raw| raw.first().copied().is_some_and(&wanted)) {
         rest.extend_from_slice(raw);
         rest.put_bytes(0, padding(raw.len()));
     }
@@ -156,7 +165,11 @@ mod tests {
         let mut signed = rest.to_vec();
         sign(&mut signed);
         assert!(signed == rest);
-        assert_eq!(without_data(&[vec![7; 12], data(1, b"a")].concat()), None);
+        let data_alone = [vec![7; 12], data(1, b"a"), data(2, b"bc")].concat();
+        assert_eq!(without_data(&data_alone), None);
+        let found = only_data(&packet).unwrap();
+        assert_eq!(found[12..], data_alone[12..]);
+        assert_eq!(only_data(&rest), None);
     }
 
     proptest::proptest! {
