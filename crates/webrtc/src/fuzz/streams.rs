@@ -69,7 +69,8 @@ fn check(steps: &[Step]) {
     for step in steps {
         match step {
             Step::Open => stream.on_open(now),
-            Step::Message(bytes) => stream.on_message(bytes, now),
+            Step::Message(bytes) if bytes.len() % 2 == 0 => stream.on_message(bytes, now),
+            Step::Message(bytes) => stream.on_owned_message(bytes.clone().into(), now),
             Step::Buffered(bytes) => {
                 unacknowledged = unacknowledged.min(*bytes);
                 stream.on_buffered_amount(unacknowledged);

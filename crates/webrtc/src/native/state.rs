@@ -402,7 +402,7 @@ impl State {
                 break;
             }
             match self.session.read(channel) {
-                Some(message) => entry.receive(&message, now),
+                Some(message) => entry.receive(message, now),
                 None => entry.readable = false,
             }
         }
@@ -464,7 +464,7 @@ impl State {
                     && self.intake.takes(entry, &self.session)
                     && let Some(message) = self.session.read(channel)
                 {
-                    entry.receive(&message, now);
+                    entry.receive(message, now);
                 }
                 entry.channel = None;
                 entry.stream.on_closed(Failure::ConnectionLost);

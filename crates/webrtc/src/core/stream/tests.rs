@@ -427,9 +427,9 @@ fn what_follows_the_end_is_not_kept() {
 fn tiny_payloads_are_joined() {
     let mut buffer = ReceiveBuffer::default();
     for byte in 0..200u8 {
-        buffer.push(&[byte]);
+        buffer.push(Bytes::copy_from_slice(&[byte]));
     }
-    buffer.push(&[7; RECEIVE_CHUNK]);
+    buffer.push(vec![7; RECEIVE_CHUNK].into());
     let mut first = [0; 3];
     assert_eq!(buffer.read(&mut first), 3);
     assert_eq!(first, [0, 1, 2]);

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use sctp_proto::{
     Association, AssociationError, AssociationHandle, Chunks, ClientConfig, DatagramEvent,
     Endpoint, EndpointConfig, Payload, PayloadProtocolIdentifier, ServerConfig, StreamEvent,
@@ -318,12 +318,11 @@ impl Sctp {
             if !matches!(self.channels.get(&id), Some(State::Open | State::Incoming)) {
                 return None;
             }
-            let message = self.next_message(id)?;
+            let mut message = self.next_message(id)?;
             match message.ppi {
                 PayloadProtocolIdentifier::Binary => {
-                    let mut data = BytesMut::zeroed(message.len());
-                    message.read(&mut data).ok()?;
-                    return Some(data.freeze());
+                    let length = message.len();
+                    return Some(message.next(length)?.bytes);
                 }
                 // An empty message travels as one byte of padding.
                 PayloadProtocolIdentifier::BinaryEmpty => return Some(Bytes::new()),

@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::task::Poll;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::{Entry, Key, State};
 use crate::core::budget::{Budget, Share};
 use crate::core::stream::Failure;
@@ -87,11 +89,11 @@ fn limit(session: &Session) -> usize {
 }
 
 impl Entry {
-    pub(super) fn receive(&mut self, message: &[u8], now: Instant) {
+    pub(super) fn receive(&mut self, message: Bytes, now: Instant) {
         if self.stream.readable() == 0 {
             self.progress = now;
         }
-        self.stream.on_message(message, now);
+        self.stream.on_owned_message(message, now);
     }
 
     /// When it counts as standing still, if it has anything to read.
