@@ -200,8 +200,11 @@ pub(crate) const OWNERS_PER_PEER: usize = 64;
 
 /// What a service reads at a time.
 pub(crate) const COPY_BUFFER: usize = 32 * 1024;
-/// Streams that a service works on at once; more wait in the acceptor's queue.
-pub(crate) const SERVICE_STREAMS: usize = 4096;
+/// Streams that a service works on at once, each with a buffer of [`COPY_BUFFER`]. A peer may have no more than it leaves
+/// for others.
+pub(crate) const SERVICE_STREAMS: usize = 2048;
+/// A service's stream on which nothing moves for so long is reset: whoever tries a server out is not away for minutes.
+pub(crate) const SERVICE_IDLE: Duration = Duration::from_secs(5 * 60);
 /// One throughput test.
 pub(crate) const PERF_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
