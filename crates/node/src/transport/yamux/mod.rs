@@ -27,7 +27,10 @@ use libp2p::core::{
     upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade, UpgradeInfo},
 };
 
-use crate::limits::{YAMUX_INBOUND, YAMUX_STREAMS};
+use crate::{
+    forward::forward_write,
+    limits::{YAMUX_INBOUND, YAMUX_STREAMS},
+};
 
 /// Bytes that a remote may send on a stream before anything is read (yamux specification).
 const WINDOW: usize = 256 * 1024;
@@ -197,20 +200,4 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_close(cx)
-    }
-}
+forward_write!(Stream);
