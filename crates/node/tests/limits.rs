@@ -53,16 +53,12 @@ async fn a_server_at_its_limit_keeps_those_who_were_there() {
 
 #[tokio::test]
 async fn dials_under_way_are_bounded() {
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = silent.local_addr().unwrap().port();
+    let silent = Silent::start().await;
     let mut config = client_config();
     config.limits.pending_dials = 4;
     let client = Node::start(config);
     let dials = (0..10).map(|_| {
-        let address: Multiaddr =
-            format!("/ip4/127.0.0.1/tcp/{port}/p2p/{}", libp2p::PeerId::random())
-                .parse()
-                .unwrap();
+        let address = silent.as_peer(libp2p::PeerId::random());
         let request = DialRequest {
             timeout: std::time::Duration::from_millis(500),
             ..request(&address)

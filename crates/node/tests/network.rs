@@ -69,11 +69,12 @@ async fn is_alone(node: &Node) -> bool {
 #[tokio::test]
 async fn what_sites_wanted_is_dialed_again_when_the_network_is_back() {
     let (mut server, node) = (Restarting::start().await, Node::client());
-    let other = Owner::new("https://other.example");
+    let other = other_site();
     soon("dial", node.dial(&server.address)).await.unwrap();
-    let mut again = request(&server.address);
-    again.owner = Some(other.clone());
-    node.handle.dial(again).await.unwrap();
+    node.handle
+        .dial(request_of(other.clone(), &server.address))
+        .await
+        .unwrap();
 
     node.handle.set_network(false).await.unwrap();
     server.kill().await;
@@ -115,14 +116,12 @@ async fn without_a_lost_network_a_lost_peer_stays_lost() {
 #[tokio::test]
 async fn what_nobody_wants_any_more_is_not_dialed_again() {
     let (mut server, node) = (Restarting::start().await, Node::client());
-    let (peer, other) = (
-        server.node.as_ref().unwrap().peer(),
-        Owner::new("https://other.example"),
-    );
+    let (peer, other) = (server.node.as_ref().unwrap().peer(), other_site());
     soon("dial", node.dial(&server.address)).await.unwrap();
-    let mut again = request(&server.address);
-    again.owner = Some(other.clone());
-    node.handle.dial(again).await.unwrap();
+    node.handle
+        .dial(request_of(other.clone(), &server.address))
+        .await
+        .unwrap();
     node.handle.set_network(false).await.unwrap();
     server.kill().await;
     eventually("lost", || is_alone(&node)).await;
@@ -139,14 +138,12 @@ async fn giving_everything_up_closes_what_only_that_owner_wanted() {
     let (first, second, node) = (Node::server(TCP), Node::server(TCP), Node::client());
     node.connect(&first).await;
     node.connect(&second).await;
-    let mut again = request(&second.address().await);
-    again.owner = Some(Owner::new("https://other.example"));
-    node.handle.dial(again).await.unwrap();
+    node.handle
+        .dial(request_of(other_site(), &second.address().await))
+        .await
+        .unwrap();
     node.handle.release_all(site()).await.unwrap();
-    eventually("the first closed", || async {
-        !node.is_connected(first.peer()).await
-    })
-    .await;
+    node.lets_go_of(first.peer()).await;
     assert!(node.is_connected(second.peer()).await);
 }
 

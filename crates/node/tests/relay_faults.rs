@@ -170,14 +170,6 @@ fn varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(u8::try_from(value).unwrap());
 }
 
-async fn circuits(node: &Node) -> usize {
-    let addresses = node.handle.addresses().await.unwrap();
-    addresses
-        .iter()
-        .filter(|a| a.iter().any(|p| p == Protocol::P2pCircuit))
-        .count()
-}
-
 #[tokio::test]
 async fn a_reservation_granted_after_its_relay_was_released_harms_nobody() {
     let (answer, answers) = watch::channel(None);
@@ -187,13 +179,13 @@ async fn a_reservation_granted_after_its_relay_was_released_harms_nobody() {
         Node::client(),
     );
     node.connect(&other).await;
-    eventually("another relay", || async { circuits(&node).await == 1 }).await;
+    eventually("another relay", || async { node.circuits().await == 1 }).await;
     soon("dial", node.dial(&relay.address)).await.unwrap();
     eventually("asked", || async { relay.asked() == 1 }).await;
     // Neither an open stream nor a circuit: it would close within a second.
     node.handle.release(relay.peer, site()).await.unwrap();
     answer.send_replace(Some(Answer::Granted(3600)));
-    eventually("closed", || async { !node.is_connected(relay.peer).await }).await;
+    node.lets_go_of(relay.peer).await;
     assert!(node.is_connected(other.peer()).await);
     assert!(!node.task.is_finished());
 }
@@ -209,7 +201,7 @@ async fn a_place_that_a_relay_refuses_goes_to_another() {
     eventually("asked", || async { relay.asked() == 1 }).await;
     node.connect(&other).await;
     eventually("reserved on the other", || async {
-        circuits(&node).await == 1
+        node.circuits().await == 1
     })
     .await;
     assert!(node.is_connected(relay.peer).await);
@@ -249,7 +241,7 @@ async fn a_relay_whose_reservations_end_at_once_is_left() {
     let granted = watch::channel(Some(Answer::Granted(0)));
     let (relay, node) = (FaultyRelay::start(granted.1).await, Node::client());
     soon("dial", node.dial(&relay.address)).await.unwrap();
-    eventually("closed", || async { !node.is_connected(relay.peer).await }).await;
+    node.lets_go_of(relay.peer).await;
     let asked = relay.asked();
     assert!(asked < 50, "{asked}");
     // It is not asked again when it is dialed again.
