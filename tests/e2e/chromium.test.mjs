@@ -1,40 +1,18 @@
 // A page, the packaged extension in Chromium, and a native server.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
+import { freshSite, inOneBrowser } from "./support/both.mjs";
 import { launchChromium } from "./support/chromium.mjs";
 import { call, request } from "./support/page.mjs";
-import { allowed, denied, dial, echoes, ECHO, manyEchoes, pageToServer } from "./support/scenarios.mjs";
+import { allowed, dial, echoes, ECHO, manyEchoes } from "./support/scenarios.mjs";
 import { startServer } from "./support/server.mjs";
-import { startSite } from "./support/site.mjs";
 import { until } from "./support/wait.mjs";
 
 let chromium;
 let server;
 
-before(async () => {
-  server = await startServer();
-  chromium = await launchChromium();
-});
-
-after(async () => {
-  await chromium?.close();
-  await server?.close();
-});
-
-async function freshSite(t) {
-  const site = await startSite();
-  t.after(() => site.close());
-  return site;
-}
-
-test("a page asks, the user allows, it dials, pings, and the popup shows its connection", async (t) => {
-  const page = await pageToServer(chromium, await freshSite(t), server);
-  await page.close();
-});
-
-test("the user denies: 4001, and 4100 after", async (t) => {
-  const page = await denied(chromium, await freshSite(t), server);
-  await page.close();
+inOneBrowser(launchChromium, {}, (shared) => {
+  ({ browser: chromium, server } = shared);
 });
 
 test("streams echo what was sent, byte for byte, and end from both sides", async (t) => {

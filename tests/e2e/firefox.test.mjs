@@ -3,42 +3,20 @@ import { enterNamespace, link } from "./support/namespace.mjs";
 const host = enterNamespace();
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
+import { freshSite, inOneBrowser } from "./support/both.mjs";
 import { launchFirefox } from "./support/firefox.mjs";
 import { available, call, request } from "./support/page.mjs";
-import { allowed, denied, dial, echoes, losesItsNetwork, manyEchoes, pageToServer } from "./support/scenarios.mjs";
+import { allowed, dial, echoes, losesItsNetwork, manyEchoes } from "./support/scenarios.mjs";
 import { discard, scratch } from "./support/scratch.mjs";
-import { startServer } from "./support/server.mjs";
 import { startSite } from "./support/site.mjs";
 import { until } from "./support/wait.mjs";
 
 let firefox;
 let server;
 
-before(async () => {
-  server = await startServer({ host });
-  firefox = await launchFirefox();
-});
-
-after(async () => {
-  await firefox?.close();
-  await server?.close();
-});
-
-async function freshSite(t) {
-  const site = await startSite();
-  t.after(() => site.close());
-  return site;
-}
-
-test("a page asks, the user allows, it dials, pings, and the popup shows its connection", async (t) => {
-  const page = await pageToServer(firefox, await freshSite(t), server);
-  await page.close();
-});
-
-test("the user denies: 4001, and 4100 after", async (t) => {
-  const page = await denied(firefox, await freshSite(t), server);
-  await page.close();
+inOneBrowser(launchFirefox, { host }, (shared) => {
+  ({ browser: firefox, server } = shared);
 });
 
 test("streams echo what was sent, byte for byte", async (t) => {
