@@ -23,6 +23,7 @@ const { Requests } = await load("extension/content/requests.ts");
 const { Link } = await load("extension/content/link.ts");
 const { choiceFor, split } = await load("extension/prompt/choice.ts");
 const { PagePorts } = await load("extension/host/ports.ts");
+const { isAnnounced } = await load("extension/host/announced.ts");
 const { FailedHost } = await load("extension/host/failed.ts");
 
 const MIB = 1024 * 1024;
@@ -259,8 +260,8 @@ test("neither a tab nor a site takes the ports that others need", () => {
 });
 
 test("a node that failed keeps its silence towards those whom it does not serve", () => {
-  const said = (sender) => {
-    const host = new FailedHost({ product: "Mooring", version: "1", setBadge: () => undefined }, "it crashed");
+  const said = (sender, announced = true) => {
+    const host = new FailedHost({ product: "Mooring", version: "1", setBadge: () => undefined }, "it crashed", announced);
     const messages = [];
     const page = { name: "page", origin: "https://a.example", frameId: 0, lifecycle: "active", extension: false };
     const handle = host.connect({ ...page, ...sender }, (message) => messages.push(message), () => undefined);
@@ -298,6 +299,18 @@ test("a node that failed keeps its silence towards those whom it does not serve"
   }
   for (const sender of [{ frameId: 3 }, { frameId: undefined }, { lifecycle: "prerender" }]) assert.deepEqual(said(sender), silence);
   assert.deepEqual(said({ extension: true }), []);
+  // It cannot know who is allowed: where the user wants strangers to hear nothing, nobody does.
+  assert.deepEqual(said({}, false), silence);
+});
+
+test("who may hear of the node without its word: everybody until the user chose, nobody if that cannot be read", async () => {
+  const announced = (value) => isAnnounced({ get: async () => value() });
+  for (const value of [undefined, null, "everywhere"]) assert.equal(await announced(() => value), true, String(value));
+  for (const value of ["allowed", "", 5, {}]) assert.equal(await announced(() => value), false, String(value));
+  const broken = () => {
+    throw new Error("the disk is on fire");
+  };
+  assert.equal(await announced(broken), false);
 });
 
 test("every word of the prompt is in _locales, and no message is left over", () => {
