@@ -64,9 +64,21 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
+    /// Removes the handlers that `stays` does not keep. Their streams are reset when nothing is borrowed any more.
+    fn keep(&self, mut stays: impl FnMut(&str, &mut Handler) -> bool) {
+        let mut gone = VecDeque::new();
+        self.table.borrow_mut().retain(|protocol, handler| {
+            let stays = stays(protocol, handler);
+            if !stays {
+                gone.append(&mut handler.waiting);
+            }
+            stays
+        });
+    }
+
     /// Stops handling a protocol in a document; with its last one the protocol is free.
     pub(crate) fn unhandle(&self, session: &Session, protocol: &str) {
-        self.table.borrow_mut().retain(|handled, handler| {
+        self.keep(|handled, handler| {
             let ours = handled == protocol && handler.site.origin == session.site.origin;
             if ours {
                 handler.documents.retain(|other| *other != session.id);
@@ -83,7 +95,7 @@ impl Handlers {
         lasting: &[Descriptor],
         keep: impl Fn(&str) -> bool,
     ) {
-        self.table.borrow_mut().retain(|protocol, handler| {
+        self.keep(|protocol, handler| {
             let had = handler.documents.len();
             if !keep(protocol) {
                 handler.documents.retain(|other| *other != document);
@@ -95,7 +107,7 @@ impl Handlers {
 
     /// An origin holds less: ends what no document handles and may not go on by itself any more.
     pub(crate) fn retain_lasting(&self, origin: &str, lasting: &[Descriptor]) {
-        self.table.borrow_mut().retain(|protocol, handler| {
+        self.keep(|protocol, handler| {
             *handler.site.origin != *origin
                 || !handler.documents.is_empty()
                 || may_outlive(lasting, protocol)
@@ -133,15 +145,16 @@ impl Handlers {
 
     /// Resets the streams that have waited long enough.
     fn end_waiting(&self, now: Duration) {
+        // Dropped when nothing is borrowed any more.
+        let mut ended = VecDeque::new();
         for handler in self.table.borrow_mut().values_mut() {
-            while handler
-                .waiting
-                .front()
-                .is_some_and(|first| now.saturating_sub(first.since) >= STREAM_PATIENCE)
-            {
-                handler.waiting.pop_front();
-                handler.dropped = handler.dropped.saturating_add(1);
-            }
+            let over = |waiting: &&Waiting| now.saturating_sub(waiting.since) >= STREAM_PATIENCE;
+            // The oldest is the first.
+            let count = handler.waiting.iter().take_while(over).count();
+            handler.dropped = handler
+                .dropped
+                .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+            ended.extend(handler.waiting.drain(..count));
         }
     }
 
