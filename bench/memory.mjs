@@ -5,7 +5,7 @@ const CONNECTIONS = 20;
 const STREAMS = 200;
 
 /** Private and shared pages, the latter by share, in KiB; of a process that is gone, 0. */
-function kibibytes(pid) {
+export function kibibytes(pid) {
   try {
     return Number(/^Pss:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))[1]);
   } catch {
@@ -14,7 +14,7 @@ function kibibytes(pid) {
 }
 
 /** Of all pages of the browser, once garbage is collected. */
-async function ofPages(browser, page) {
+export async function ofPages(browser, page) {
   const devtools = await page.tab.createCDPSession();
   for (let i = 0; i < 3; i += 1) await devtools.send("HeapProfiler.collectGarbage");
   await devtools.detach();

@@ -22,6 +22,7 @@ mod progress;
 mod server;
 mod setup;
 mod sizes;
+mod soak;
 mod test;
 mod toolchain;
 mod wasm;
@@ -82,6 +83,8 @@ enum Command {
     Screenshots,
     /// Measures how soon a release's popup is there, in Chromium
     PopupTiming(looks::Timing),
+    /// Endures: many transfers, streams or dials, or a slow reader; fails if anything is lost or left behind
+    Soak(soak::Arguments),
     /// Writes the TypeScript types made from the Rust messages
     Gen {
         /// Writes nothing, and fails if what is there differs
@@ -133,6 +136,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Fuzz(arguments) => return fuzz::run(&workspace, &arguments),
         Command::Screenshots => looks::pictures(&workspace)?,
         Command::PopupTiming(arguments) => looks::timing(&workspace, &arguments)?,
+        Command::Soak(arguments) => return soak::run(&workspace, &arguments),
         Command::Gen { check } => generate::run(&workspace, check)?,
         Command::Lint => return lint::run(&workspace),
     }

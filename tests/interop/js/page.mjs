@@ -77,7 +77,8 @@ export async function create(pattern) {
       const header = new DataView(new ArrayBuffer(24));
       [up, down, rateUp].forEach((number, index) => header.setBigUint64(8 * index, BigInt(number)));
       await send(stream, new Uint8Array(header.buffer));
-      for (const block of pattern(up)) await send(stream, block);
+      // Copies: it keeps what it is given until that is sent, and the pattern's blocks are one memory.
+      for (const block of pattern(up)) await send(stream, block.slice());
       const end = await reading;
       await stream.close();
       return {

@@ -111,6 +111,8 @@ export const chromium = (args = []) => ({
     "--disable-component-update",
     "--disable-domain-reliability",
     "--disable-sync",
+    // A renderer kept ready, which comes when it likes, would be counted as a page's memory.
+    "--disable-features=SpareRendererForSitePerProcess",
     ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
     ...args,
   ],
