@@ -251,6 +251,52 @@ async fn a_slow_reader_slows_the_writer_and_loses_nothing() {
     soon("the writer", writer).await.unwrap();
 }
 
+/// libp2p gives a connection up when pings go unanswered for 20 s, three times.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stands_still_costs_its_own_stream() {
+    let mut server = Server::start().await;
+    let mut dialer = dial(server.address.clone()).await;
+    let (_, mut listener) = server.accept().await;
+    let mut flooding = outbound(&mut dialer).await.unwrap();
+    flooding.write_all(b"x").await.unwrap();
+    let unread = soon("inbound", inbound(&mut listener)).await.unwrap();
+    let echoing = tokio::spawn(echo(listener));
+    let mut ping = outbound(&mut dialer).await.unwrap();
+    let flood = tokio::spawn(async move {
+        let chunk = noise(16_000, 7);
+        loop {
+            if let Err(error) = flooding.write_all(&chunk).await {
+                return error;
+            }
+        }
+    });
+    let pinging = async {
+        let (mut count, mut slowest) = (0_u32, std::time::Duration::ZERO);
+        while !flood.is_finished() {
+            let start = std::time::Instant::now();
+            ping.write_all(b"ping").await.unwrap();
+            ping.read_exact(&mut [0; 4]).await.unwrap();
+            slowest = slowest.max(start.elapsed());
+            count += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        (count, slowest)
+    };
+    let (count, slowest) = soon("the stream to be reset", pinging).await;
+    assert!(
+        count > 1 && slowest < std::time::Duration::from_secs(18),
+        "{slowest:?}"
+    );
+    let error = flood.await.unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    drop(unread);
+    // The connection is as good as new.
+    let data = noise(1_000_000, 8);
+    let stream = outbound(&mut dialer).await.unwrap();
+    assert!(soon("echo", exchange(stream, &data)).await.unwrap() == data);
+    echoing.abort();
+}
+
 /// An abandoned download fills the connection's window; dropping it must cost that stream and no other.
 #[tokio::test]
 async fn dropping_a_stream_that_nobody_read_leaves_the_connection_alone() {
