@@ -10,6 +10,9 @@ pub struct Limits {
     pub connections: u32,
     /// Connections to one peer: one of each transport and one relayed, in both directions.
     pub connections_per_peer: u32,
+    /// WebRTC connections taken from one IPv4 address or IPv6 /64, so that one host cannot take all
+    /// places. Loopback is exempt.
+    pub webrtc_connections_per_host: usize,
     /// Handshakes of others under way at once.
     pub pending_incoming: u32,
     /// Dials under way at once, also the DHT's.
@@ -50,6 +53,7 @@ impl Limits {
         Self {
             connections: 100,
             connections_per_peer: 4,
+            webrtc_connections_per_host: 32,
             pending_incoming: 16,
             pending_outgoing: 16,
             pending_dials: 64,
@@ -75,6 +79,7 @@ impl Limits {
         Self {
             connections: 4096,
             connections_per_peer: 8,
+            webrtc_connections_per_host: 256,
             pending_incoming: 256,
             pending_outgoing: 64,
             pending_dials: 256,
