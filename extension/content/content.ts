@@ -34,6 +34,8 @@ class Relay {
   /** It may be spoken to: until that is known, what was to be said is held back. */
   #known = false;
   readonly #held: [Id | null, RpcError][] = [];
+  /** The host has said whether: from then on it is nobody else's word. */
+  #told = false;
   #gone = false;
 
   readonly #onMessage = (event: MessageEvent): void => {
@@ -111,6 +113,7 @@ class Relay {
   }
 
   #ready(available: Available | null): void {
+    this.#told = true;
     if (available === null) {
       this.#hush();
       return;
@@ -165,7 +168,12 @@ class Relay {
     }
     if (this.#held.length >= MAX_IN_FLIGHT) return;
     this.#held.push([id, error]);
-    if (this.#held.length === 1) void mayBeKnown().then((may) => (this.#known || may ? this.#speak() : this.#hush()));
+    if (this.#held.length > 1) return;
+    void mayBeKnown().then((may) => {
+      if (this.#told) return;
+      if (may) this.#speak();
+      else this.#hush();
+    });
   }
 
   #speak(): void {
