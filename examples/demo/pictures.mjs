@@ -1,9 +1,10 @@
 // The pictures in docs/images, taken anew from a browser that does the real thing: `cargo xtask screenshots` runs it.
 //
-//   node pictures.mjs --extension <folder> --server-program <file> [--out docs/images]
+//   node pictures.mjs --extension <folder> --server-program <file> [--out docs/images] [--aside target/pictures]
 //
 // The demo page pings a server; a second one is dialed by hand from the popup. Everything that is to be seen is what the
 // node said, so ports, peer ids and times differ from one run to the next.
+import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     extension: { type: "string", default: "dist/chrome" },
     "server-program": { type: "string" },
     out: { type: "string", default: "docs/images" },
+    aside: { type: "string", default: "target/pictures" },
   },
 });
 
@@ -31,7 +33,7 @@ const EVERY = 100;
 
 const by = (id) => `[data-testid="${id}"]`;
 
-async function shoot(page, name, { dark = false, fullPage = false } = {}) {
+async function shoot(page, name, { dark = false, fullPage = false, out = values.out } = {}) {
   await page.bringToFront();
   await page.emulateMediaFeatures([
     { name: "prefers-color-scheme", value: dark ? "dark" : "light" },
@@ -39,7 +41,8 @@ async function shoot(page, name, { dark = false, fullPage = false } = {}) {
   ]);
   // Two frames: what changed is on the page then.
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-  const file = path.join(values.out, `${name}.png`);
+  fs.mkdirSync(out, { recursive: true });
+  const file = path.join(out, `${name}.png`);
   await page.screenshot({ path: file, fullPage });
   console.log(file);
 }
@@ -84,10 +87,13 @@ try {
   );
   await popup.evaluate(() => document.activeElement?.blur());
   await shoot(popup, "popup");
-  await shoot(popup, "popup-dark", { dark: true });
+  // Not in the documentation, but to be looked at as well.
+  await shoot(popup, "popup-dark", { dark: true, out: values.aside });
   await popup.click(`${by("settings")} summary`);
-  await popup.$eval(by("settings"), (settings) => settings.scrollIntoView({ block: "end" }));
-  await shoot(popup, "popup-settings");
+  for (const dark of [false, true]) {
+    await popup.$eval("main", (main) => main.scrollTo(0, main.scrollHeight));
+    await shoot(popup, dark ? "popup-settings-dark" : "popup-settings", { dark, out: values.aside });
+  }
 } finally {
   await chromium.close();
   await Promise.all(servers.map((server) => server.close()));
