@@ -1,5 +1,6 @@
 /** Boots the dashboard: the port to the node and the wasm at the same time, since neither needs the other to begin. */
 import init, { Popup } from "popup-wasm";
+import { LOWEST_POPUP } from "./limits";
 import { Link } from "./link";
 
 let popup: Popup | undefined;
@@ -53,6 +54,16 @@ async function boot(): Promise<void> {
   if (waiting !== undefined) receive(popup, waiting);
   waiting = undefined;
 }
+
+/**
+ * A browser makes its popup as large as the page, and cuts it where the screen is too low for that: the page is then as
+ * high as what is left. It can't be so from the start, since the popup begins with no height at all.
+ */
+function fit(): void {
+  const { dataset } = document.documentElement;
+  if (dataset.low === undefined && innerHeight >= LOWEST_POPUP && innerHeight < document.body.offsetHeight) dataset.low = "";
+}
+addEventListener("resize", fit);
 
 boot().catch((error: unknown) => {
   console.error("mooring: the dashboard could not start:", error);

@@ -212,6 +212,15 @@ test("what the user prefers is remembered", async (t) => {
   await until("the choices to be undone", async () => (await scheme(again)) === "light dark" && !(await folded(again)));
 });
 
+test("a screen too low for it cuts nothing off", async (t) => {
+  const popup = await openPopup(t);
+  const foot = () => popup.$eval("footer", (footer) => Math.round(footer.getBoundingClientRect().bottom));
+  await popup.setViewport({ width: 400, height: 580 });
+  assert.equal(await foot(), 580);
+  await popup.setViewport({ width: 400, height: 450 });
+  await until("the foot to be in sight", async () => (await foot()) === 450);
+});
+
 test("whether every site is told of the node is switched by keyboard, and kept by the node", async (t) => {
   const popup = await openPopup(t);
   const box = by("announced");
