@@ -127,7 +127,14 @@ async fn more_streams_than_fit_wait_for_room() {
     tokio::spawn(echo(listener));
     let mut held = Vec::new();
     while let Some(stream) = futures::FutureExt::now_or_never(outbound(&mut dialer)) {
-        held.push(stream.unwrap());
+        let mut stream = stream.unwrap();
+        if held.len() % 64 == 0 {
+            // The other end refuses those that it has not accepted in time.
+            stream.write_all(b"?").await.unwrap();
+            stream.flush().await.unwrap();
+            soon("its turn", stream.read_exact(&mut [0])).await.unwrap();
+        }
+        held.push(stream);
         assert!(held.len() <= 2_000);
         tokio::task::yield_now().await;
     }
