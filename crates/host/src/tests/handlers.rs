@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use mooring_api::prompt::Duration as Choice;
 use mooring_node::{DialRequest, Scope};
 use serde_json::json;
 
 use super::{
     remote::{ECHO, SITE, chat, connected, credit, data, kind, only_peer, private, say},
-    support::{World, run},
+    support::{SOON, World, run},
 };
-use crate::limits;
+use crate::{Value, limits};
 
 #[test]
 fn inbound_streams_reach_the_tab_that_handled_last() {
@@ -83,6 +84,37 @@ fn inbound_streams_reach_the_tab_that_handled_last() {
             timeout: Duration::from_secs(1),
         };
         assert!(server.dial(again).await.is_ok());
+    });
+}
+
+/// Grants end by the clock, and those who see to it look at it only now and then.
+#[test]
+fn a_stream_that_comes_after_the_hour_is_not_delivered() {
+    run(false, async {
+        use futures::AsyncReadExt;
+        let world = World::new().await;
+        let (page, server, _) = connected(&world, private(&[ECHO])).await;
+        let hour = json!([{"name": "streams", "protocols": ["/chat/1"]}]);
+        world.allow(&page, hour, Choice::Hour).await;
+        page.call("streams.handle", json!({"protocols": ["/chat/1"]}))
+            .await
+            .unwrap();
+        let node = only_peer(&server).await;
+        let _taken = server.open_stream(chat(node)).await.unwrap();
+        page.notification("streams.incoming").await;
+        world.platform.clock.set(3_600_001);
+        let mut late = server.open_stream(chat(node)).await.unwrap();
+        let mut byte = [0];
+        let reset = tokio::time::timeout(SOON, late.stream.read(&mut byte)).await;
+        assert!(!matches!(reset.expect("a reset"), Ok(1..)));
+        let told = |message: &Value| message.get("m")?.get("method").cloned();
+        assert!(
+            page.inbox
+                .messages
+                .borrow()
+                .iter()
+                .all(|m| told(m).is_none())
+        );
     });
 }
 
