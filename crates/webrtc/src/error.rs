@@ -4,14 +4,16 @@ use std::io;
 
 use libp2p_identity::PeerId;
 
-use crate::core::{certhash::Fingerprint, frame::FrameError, stream::Failure};
+use crate::core::{
+    certhash::Fingerprint, frame::FrameError, signalling::SignallingError, stream::Failure,
+};
 
 /// The crate's error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An address that names `/webrtc-direct` but cannot be dialed.
-    #[error("bad webrtc-direct address: {0}")]
+    /// An address that names `/webrtc-direct` or `/webrtc` but cannot be dialed.
+    #[error("bad WebRTC address: {0}")]
     Address(&'static str),
     /// A `/certhash` that is not a SHA-256 multihash.
     #[error("certhash is not a SHA-256 multihash")]
@@ -22,6 +24,9 @@ pub enum Error {
     /// A STUN USERNAME or ICE credential that webrtc-direct does not allow.
     #[error("ICE credentials: {0}")]
     IceCredentials(&'static str),
+    /// Signalling of a `/webrtc` connection failed.
+    #[error("signalling: {0}")]
+    Signalling(#[from] SignallingError),
     /// A malformed frame.
     #[error("frame: {0}")]
     Frame(#[from] FrameError),

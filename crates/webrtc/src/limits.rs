@@ -130,3 +130,25 @@ pub const MAX_PEER_CONNECTIONS: usize = 450;
 /// Longest SDP looked at. Browsers' data-channel offers are about 1 KiB, plus one line for each
 /// local candidate.
 pub const MAX_SDP: usize = 64 * 1024;
+
+// --- Signalling -------------------------------------------------------------------------------
+
+/// Longest message on a signalling stream, length prefix excluded. A browser's data-channel description is about 600
+/// bytes, and 100 for each candidate that some write into it.
+pub const MAX_SIGNALLING_MESSAGE: usize = 16 * 1024;
+
+/// Messages taken from a peer in one attempt. A machine with many interfaces has some dozens of candidates, and tells of
+/// TCP ones too, which are not used.
+pub const MAX_SIGNALLING_MESSAGES: usize = 256;
+
+/// Candidates used of a peer, and told to it, in one attempt: each makes ICE check a pair with each of ours.
+pub const MAX_SIGNALLED_CANDIDATES: usize = 64;
+
+/// How long the peer's offer or answer may take: some round trips over the relay, and making a certificate.
+pub const SIGNALLING_DESCRIPTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long candidates are exchanged and tried. Browsers themselves give a pair up after about 15 s.
+pub const SIGNALLING_CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a connection may still come up after the peer ended the stream, which it does when it sees it up.
+pub const SIGNALLING_END_GRACE: Duration = Duration::from_secs(3);

@@ -8,6 +8,7 @@
 //! - [`certhash`]: certificate fingerprints as multihash and as SDP writes them
 //! - [`ufrag`]: the ICE credentials that tell v1 and v2 apart
 //! - [`noise`]: the handshake that authenticates the remote
+//! - [`signalling`]: how two nodes behind a relay agree on a direct connection
 
 pub mod address;
 pub mod budget;
@@ -15,5 +16,6 @@ pub mod certhash;
 pub mod frame;
 pub mod noise;
 pub mod sdp;
+pub mod signalling;
 pub mod stream;
 pub mod ufrag;
