@@ -173,7 +173,8 @@ impl Channel {
         });
     }
 
-    fn buffered(&self) -> usize {
+    /// Bytes that the browser has not sent yet.
+    pub(super) fn buffered(&self) -> usize {
         usize::try_from(self.js.buffered_amount()).unwrap_or(usize::MAX)
     }
 

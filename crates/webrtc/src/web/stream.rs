@@ -51,7 +51,13 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.0.set_writer(cx.waker());
-        let written = self.0.run(|state| state.write(bytes));
+        // The browser tells only when its queue falls to the low mark from above it. What never rose that far, as with a
+        // slow writer, would be counted as queued for ever.
+        let buffered = self.0.buffered();
+        let written = self.0.run(|state| {
+            state.on_buffered_amount(buffered);
+            state.write(bytes)
+        });
         written.map_err(io::Error::from)
     }
 
