@@ -65,6 +65,40 @@ test("a slow reader loses nothing", async (t) => {
   await page.close();
 });
 
+test("a stream that speaks in turns goes on, however slowly it is written", async (t) => {
+  const page = await allowed(chromium, await freshSite(t));
+  await dial(page, server);
+  // Never enough at once to fill the browser's queue; together more than the queue holds.
+  const received = await page.evaluate(
+    async (peer, protocol) => {
+      const { port } = await window.node.request("streams.open", { peer, protocols: [protocol] });
+      const [turns, size] = [64, 10_000];
+      let [credit, sent, received] = [0, 0, 0];
+      return new Promise((done) => {
+        port.onmessage = ({ data }) => {
+          if (data.type === "credit") credit += data.bytes;
+          if (data.type === "data") {
+            received += data.bytes.length;
+            port.postMessage({ type: "credit", bytes: data.bytes.length });
+          }
+          if (data.type === "closed" || received === turns * size) return done(received);
+          if (received === sent && credit >= size) {
+            port.postMessage({ type: "data", bytes: new Uint8Array(size) });
+            credit -= size;
+            sent += size;
+          }
+        };
+        port.postMessage({ type: "credit", bytes: size });
+        setTimeout(() => done(received), 15_000);
+      });
+    },
+    server.peer,
+    ECHO,
+  );
+  assert.equal(received, 640_000);
+  await page.close();
+});
+
 test("errors of dialing are told apart", async (t) => {
   const page = await allowed(chromium, await freshSite(t));
   const wrongPeer = server.address.replace(server.peer, "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA");
