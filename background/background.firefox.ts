@@ -3,7 +3,9 @@
  * is nothing to wake and nothing to broker.
  */
 import { startHost } from "../extension/host/supervisor";
-import { loadPlatform } from "../extension/host/platform.firefox";
+import { isAnnounced } from "../extension/host/announced";
+import { openStore } from "../extension/host/indexed-db";
+import { loadPlatform, STORE } from "../extension/host/platform.firefox";
 import { promptClosed } from "./prompts";
 
 // Firefox's `browser` has Chrome's promise-returning shape.
@@ -15,8 +17,12 @@ browser.windows.onRemoved.addListener((window) => void promptClosed(window));
 
 browser.runtime.onMessage.addListener((message: unknown, sender, respond) => {
   const request = message as { to?: unknown; type?: unknown } | null;
-  if (request?.to !== "background" || request.type !== "host.ensure" || sender.id !== browser.runtime.id) return undefined;
+  if (request?.to !== "background" || sender.id !== browser.runtime.id) return undefined;
+  if (request.type === "host.announced") {
+    void isAnnounced(openStore(STORE)).then((value) => respond({ ok: true, value }));
+    return true;
+  }
   // Whoever gets this answer talks to the page that has the node. `true` would promise a later one.
-  respond({ ok: true });
+  if (request.type === "host.ensure") respond({ ok: true });
   return undefined;
 });

@@ -2,6 +2,7 @@
  * Chrome's service worker: wakes the host document and does for it what only a service worker may. It sees no traffic,
  * and must not listen to `onConnect`: where it does, a port that is opened while the host is missing hangs instead of failing.
  */
+import { isAnnounced } from "../extension/host/announced";
 import { isHost, serve } from "./broker";
 import { ensureHost, report } from "./host-document";
 import { injectIntoOpenTabs } from "./inject";
@@ -32,6 +33,11 @@ chrome.runtime.onMessage.addListener((message: unknown, sender, respond) => {
         respond({ ok: false });
       },
     );
+    return true;
+  }
+  // Likewise: what a site may know while no host can say it.
+  if (request.type === "host.announced") {
+    void isAnnounced({ get: async (key) => (await chrome.storage.local.get(key))[key] }).then((value) => respond({ ok: true, value }));
     return true;
   }
   if (!isHost(sender)) return false;

@@ -6,11 +6,8 @@
 // Headless it prints N round trips, one `… ms` a line, and exits 0; a ping that fails ends it with the reason and 1.
 // With --server-program it starts the server itself: Firefox does no WebRTC to 127.0.0.1, so headless on Linux both then
 // run in a network namespace with an address of its own.
-import fs from "node:fs";
-import http from "node:http";
 import path from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { launchChromium } from "../../tests/e2e/support/chromium.mjs";
 import { launchFirefox } from "../../tests/e2e/support/firefox.mjs";
@@ -18,22 +15,13 @@ import { enterNamespace } from "../../tests/e2e/support/namespace.mjs";
 import { answerPrompt } from "../../tests/e2e/support/prompt.mjs";
 import { startServer } from "../../tests/e2e/support/server.mjs";
 import { until } from "../../tests/e2e/support/wait.mjs";
+import { serve } from "./serve.mjs";
 
-const HERE = path.dirname(fileURLToPath(import.meta.url));
 /** Between two pings when nobody watches. */
 const HEADLESS_EVERY = 20;
 /** Allowing, dialing and the first ping; then each further one. Milliseconds. */
 const FIRST_PING = 60_000;
 const NEXT_PING = 15_000;
-
-const files = {
-  "/": ["index.html", "text/html"],
-  "/demo.css": ["demo.css", "text/css"],
-  "/demo.js": ["demo.js", "text/javascript"],
-  "/graph.js": ["graph.js", "text/javascript"],
-  "/node.js": ["node.js", "text/javascript"],
-  "/mark.svg": ["../../extension/icons/mark.svg", "image/svg+xml"],
-};
 
 function options() {
   const { values } = parseArgs({
@@ -53,23 +41,6 @@ function options() {
   const count = Number(values.count);
   if (!Number.isInteger(count) || count < 1) throw new Error(`--count must be a whole number from 1, not ${values.count}`);
   return { ...values, browser, count };
-}
-
-/** Serves the page's few files on loopback. */
-async function serve() {
-  const server = http.createServer((request, response) => {
-    const { pathname } = new URL(request.url, "http://demo");
-    const found = Object.hasOwn(files, pathname) ? files[pathname] : undefined;
-    if (!found) {
-      response.writeHead(404).end();
-      return;
-    }
-    response.writeHead(200, { "content-type": found[1], "cache-control": "no-store" });
-    fs.createReadStream(path.join(HERE, found[0])).pipe(response);
-  });
-  await new Promise((done, failed) => server.once("error", failed).listen(0, "127.0.0.1", done));
-  server.unref();
-  return `http://127.0.0.1:${server.address().port}/`;
 }
 
 /** Allows what the page asks, and prints each round trip as it comes. */
@@ -92,6 +63,17 @@ async function drive(launched, page, count) {
   }
 }
 
+/** A person answers, looks, and closes the browser. */
+async function watched(launched, url) {
+  const lines = [
+    `the page:   ${url.origin}${url.pathname}`,
+    `its server: ${url.searchParams.get("server")}`,
+    "Answer the window that asks for permission. Close the browser, or press Ctrl-C here, to end.",
+  ];
+  for (const line of lines) process.stderr.write(`  - ${line}\n`);
+  await new Promise((closed) => launched.browser.once("disconnected", closed));
+}
+
 async function main() {
   const { browser, extension, headless, count, ...given } = options();
   const own = given["server-program"];
@@ -108,7 +90,7 @@ async function main() {
     if (headless) url.searchParams.set("every", String(HEADLESS_EVERY));
     const page = await launched.open(url.href);
     if (headless) await drive(launched, page, count);
-    else await new Promise((closed) => launched.browser.once("disconnected", closed));
+    else await watched(launched, url);
   } finally {
     await launched?.close().catch(() => undefined);
     await server?.close();

@@ -4,6 +4,7 @@
  */
 import { parse, type Id } from "./envelope";
 import type { RpcError } from "./errors";
+import { MAX_IN_FLIGHT } from "./limits";
 import { Link, type Available, type HostMessage } from "./link";
 import { Requests } from "./requests";
 import { Streams } from "./streams";
@@ -28,8 +29,13 @@ class Relay {
   #available: Available | null = null;
   /** The page's scripts, also deferred ones and modules, have run. */
   #heard = false;
-  /** The host said that this document is to meet silence. */
+  /** This document is to meet silence. */
   #silent = false;
+  /** It may be spoken to: until that is known, what was to be said is held back. */
+  #known = false;
+  readonly #held: [Id | null, RpcError][] = [];
+  /** The host has said whether: from then on it is nobody else's word. */
+  #told = false;
   #gone = false;
 
   readonly #onMessage = (event: MessageEvent): void => {
@@ -107,12 +113,13 @@ class Relay {
   }
 
   #ready(available: Available | null): void {
-    this.#silent = available === null;
+    this.#told = true;
     if (available === null) {
-      this.#requests.forgetAll();
+      this.#hush();
       return;
     }
     this.#available = available;
+    this.#speak();
     this.#announce();
     this.#requests.flush();
   }
@@ -154,12 +161,54 @@ class Relay {
   }
 
   #answer(id: Id | null, error: RpcError): void {
-    this.#post({ jsonrpc: "2.0", id, error });
+    if (this.#silent) return;
+    if (this.#known) {
+      this.#post({ jsonrpc: "2.0", id, error });
+      return;
+    }
+    if (this.#held.length >= MAX_IN_FLIGHT) return;
+    this.#held.push([id, error]);
+    if (this.#held.length > 1) return;
+    void mayBeKnown().then((may) => {
+      if (this.#told) return;
+      if (may) this.#speak();
+      else this.#hush();
+    });
+  }
+
+  #speak(): void {
+    this.#silent = false;
+    this.#known = true;
+    for (const [id, error] of this.#held.splice(0)) this.#answer(id, error);
+  }
+
+  #hush(): void {
+    this.#silent = true;
+    this.#known = false;
+    this.#held.length = 0;
+    this.#requests.forgetAll();
   }
 
   #post(message: object, transfer: Transferable[] = []): void {
     window.postMessage({ mooring: 1, to: "page", message }, location.origin, transfer);
   }
+}
+
+/**
+ * Whether a site may know of the extension although the host, whose word it is else, has not been heard. An extension
+ * that does not answer any more has nothing left to keep to itself.
+ */
+async function mayBeKnown(): Promise<boolean> {
+  return new Promise((done) => {
+    try {
+      chrome.runtime.sendMessage({ to: "background", type: "host.announced" }, (reply?: { value?: unknown }) => {
+        void chrome.runtime?.lastError;
+        done(reply?.value !== false);
+      });
+    } catch {
+      done(true);
+    }
+  });
 }
 
 /** Top-level documents of secure or loopback origins; the manifest's patterns say the same, and the host judges again. */

@@ -3,7 +3,7 @@
  * Reads the envelope, `id`, `method`, the time limit and what `rpc.cancel` names; never what a request is about.
  */
 import { invalidRequest, limitExceeded, unsupportedVersion, type RpcError } from "./errors";
-import { DEFAULT_TIMEOUT, MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_TIMEOUT } from "./limits";
+import { DEFAULT_TIMEOUT, MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_MESSAGE_VALUES, MAX_TIMEOUT } from "./limits";
 import { measure } from "./measure";
 
 export type Id = string | number;
@@ -50,6 +50,8 @@ export function parse(data: unknown): Parsed {
       case "size":
         // It will never fit, so waiting does not help: 0 says that the limit is not one of rate.
         return fail(limitExceeded(`a message may have ${MAX_MESSAGE_BYTES} bytes`, 0));
+      case "values":
+        return fail(limitExceeded(`a message may have ${MAX_MESSAGE_VALUES} values`, 0));
       case "depth":
         return fail(invalidRequest("the message nests too deep"));
       case "type":
@@ -64,7 +66,8 @@ export function parse(data: unknown): Parsed {
     method: message.method,
     bytes: measured.bytes,
     timeout: timeoutOf(message.method, message.params),
-    message,
+    // The id first: a node that cannot read a message to its end still knows whom to answer.
+    message: { id, ...message },
   };
 }
 

@@ -3,6 +3,12 @@
 /** One message from the page; the page API's own number, so that a larger one never reaches the node. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
+/**
+ * Values in one message, objects and lists among them. The node takes 65,536, the few around the message included, and
+ * drops what it cannot read to the end: a page is to hear of it instead.
+ */
+export const MAX_MESSAGE_VALUES = 65_000;
+
 /** How deep a message may nest; the page API's own number. Also what ends a walk over a cycle. */
 export const MAX_DEPTH = 32;
 

@@ -36,6 +36,8 @@ export class Link {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #delay = RECONNECT_MIN;
   #asking = false;
+  /** Counts starts and stops: what was asked before is no concern of what runs now. */
+  #generation = 0;
 
   constructor(events: LinkEvents) {
     this.#events = events;
@@ -44,6 +46,7 @@ export class Link {
   start(): void {
     if (this.#running) return;
     this.#running = true;
+    this.#generation += 1;
     this.#delay = RECONNECT_MIN;
     this.#connect();
   }
@@ -51,6 +54,8 @@ export class Link {
   /** Closes the port and opens no other; the caller knows, so no event. */
   stop(): void {
     this.#running = false;
+    this.#generation += 1;
+    this.#asking = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#drop()?.disconnect();
@@ -75,7 +80,7 @@ export class Link {
   }
 
   #connect(): void {
-    if (!this.#running) return;
+    if (!this.#running || this.#port) return;
     let port: chrome.runtime.Port;
     try {
       port = chrome.runtime.connect({ name: "page" });
@@ -128,11 +133,14 @@ export class Link {
   #ensure(): void {
     if (!this.#running || this.#asking) return;
     this.#asking = true;
+    const generation = this.#generation;
     let over = false;
     const next = (): void => {
       if (over) return;
       over = true;
       clearTimeout(limit);
+      // The document was left, and perhaps came back, while the background thought about it.
+      if (generation !== this.#generation) return;
       this.#asking = false;
       this.#later();
     };

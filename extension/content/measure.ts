@@ -3,9 +3,12 @@
  * what JSON-RPC and binary data need. What arrives by structured clone has neither getters nor proxies, so walking it
  * runs no code of the page.
  */
-import { MAX_DEPTH, MAX_MESSAGE_BYTES } from "./limits";
+import { MAX_DEPTH, MAX_MESSAGE_BYTES, MAX_MESSAGE_VALUES } from "./limits";
 
-export type Measured = { ok: true; bytes: number } | { ok: false; why: "size" | "depth" | "type" };
+export type Measured = { ok: true; bytes: number } | { ok: false; why: Excess };
+
+/** What there is too much of, or what does not belong. */
+export type Excess = "size" | "values" | "depth" | "type";
 
 /**
  * Counts about what the message would take as JSON with its binary parts raw. Every value costs at least one byte, and
@@ -13,10 +16,13 @@ export type Measured = { ok: true; bytes: number } | { ok: false; why: "size" | 
  */
 export function measure(message: unknown): Measured {
   let bytes = 0;
+  let values = 0;
 
   /** The reason to stop, or nothing. */
-  function walk(value: unknown, depth: number): "size" | "depth" | "type" | undefined {
+  function walk(value: unknown, depth: number): Excess | undefined {
     bytes += 1;
+    values += 1;
+    if (values > MAX_MESSAGE_VALUES) return "values";
     switch (typeof value) {
       case "string":
         bytes += utf8Length(value, MAX_MESSAGE_BYTES - bytes) + 1;
@@ -40,7 +46,7 @@ export function measure(message: unknown): Measured {
     return bytes > MAX_MESSAGE_BYTES ? "size" : undefined;
   }
 
-  function walkObject(value: object, depth: number): "size" | "depth" | "type" | undefined {
+  function walkObject(value: object, depth: number): Excess | undefined {
     if (depth > MAX_DEPTH) return "depth";
     const binary = binaryLength(value);
     if (binary !== undefined) {
@@ -50,6 +56,7 @@ export function measure(message: unknown): Measured {
     if (Array.isArray(value)) {
       // Holes cost as much as values: `new Array(1e9)` must not be walked.
       if (bytes + value.length > MAX_MESSAGE_BYTES) return "size";
+      if (values + value.length > MAX_MESSAGE_VALUES) return "values";
       for (let index = 0; index < value.length; index += 1) {
         const stop = walk(value[index], depth + 1);
         if (stop) return stop;

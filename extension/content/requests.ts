@@ -5,6 +5,8 @@ import { MAX_IN_FLIGHT, MAX_IN_FLIGHT_BYTES, NODE_WAIT, RETRY_AFTER, TIMEOUT_GRA
 
 interface Entry {
   request: Request;
+  /** When it came. */
+  since: number;
   /** Handed to the node; else it waits for one. */
   sent: boolean;
   cancelled: boolean;
@@ -22,10 +24,13 @@ export class Requests {
   // Keys carry the type: the ids 1 and "1" are two requests. A Map keeps the order in which they came.
   readonly #entries = new Map<string, Entry>();
   readonly #out: Out;
+  readonly #now: () => number;
   #bytes = 0;
 
-  constructor(out: Out) {
+  /** `now` in milliseconds, by a clock that nobody sets. */
+  constructor(out: Out, now = () => performance.now()) {
     this.#out = out;
+    this.#now = now;
   }
 
   get waiting(): boolean {
@@ -48,19 +53,25 @@ export class Requests {
       return;
     }
     const sent = this.#out.send(request.message);
-    const entry: Entry = { request, sent, cancelled: false, timer: this.#limit(key, request, sent) };
+    const entry: Entry = { request, since: this.#now(), sent, cancelled: false, timer: this.#limit(key, request, sent, 0) };
     this.#entries.set(key, entry);
     this.#bytes += request.bytes;
   }
 
-  #limit(key: string, request: Request, sent: boolean): ReturnType<typeof setTimeout> {
-    if (!sent && request.timeout > NODE_WAIT) {
+  #limit(key: string, request: Request, sent: boolean, waited: number): ReturnType<typeof setTimeout> {
+    if (sent) return setTimeout(() => this.#late(key), Math.max(request.timeout - waited, 0) + TIMEOUT_GRACE);
+    if (request.timeout > NODE_WAIT) {
       return setTimeout(() => this.#fail(key, nodeNotRunning("no node answered")), NODE_WAIT);
     }
-    return setTimeout(
-      () => this.#fail(key, timedOut(sent ? "the node did not answer" : "no node answered")),
-      request.timeout + (sent ? TIMEOUT_GRACE : 0),
-    );
+    return setTimeout(() => this.#fail(key, timedOut("no node answered")), request.timeout);
+  }
+
+  /** The node has had its time: it knows nothing of what the request waited before, and is told to give up. */
+  #late(key: string): void {
+    const request = this.#remove(key);
+    if (!request) return;
+    this.#out.send({ jsonrpc: "2.0", method: "rpc.cancel", params: { id: request.id } });
+    this.#out.fail(request.id, timedOut("the node did not answer"));
   }
 
   /** The node is there: what waited goes, in the order in which it came. */
@@ -70,7 +81,8 @@ export class Requests {
       if (!this.#out.send(entry.request.message)) return;
       entry.sent = true;
       clearTimeout(entry.timer);
-      entry.timer = this.#limit(key, entry.request, true);
+      // Its time limit began when the page asked.
+      entry.timer = this.#limit(key, entry.request, true, this.#now() - entry.since);
     }
   }
 

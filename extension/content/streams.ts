@@ -31,7 +31,8 @@ export class Streams {
     const stream: Stream = { port: channel.port1, credit: 0, deaf: false };
     channel.port1.onmessage = (event) => this.#fromPage(id, stream, event.data);
     channel.port1.onmessageerror = () => this.#broken(id, stream);
-    // The page closed its end, or dropped it. Where the browser has no such event the host's idle limit ends the stream.
+    // The page closed its end, or dropped it. Where the browser has no such event the stream stays until its remote, its
+    // connection or the document ends it, and counts against the origin's limit: being quiet is no reason to end one.
     channel.port1.addEventListener("close", () => this.#hungUp(id, stream));
     this.#streams.set(id, stream);
     return channel.port2;

@@ -19,7 +19,11 @@ peer: string, } | { "command": "setPaused",
 /**
  * True to pause.
  */
-paused: boolean, } | { "command": "forgetSite", 
+paused: boolean, } | { "command": "setAnnounced", 
+/**
+ * True for every site, which is what holds until the user chose.
+ */
+everywhere: boolean, } | { "command": "forgetSite", 
 /**
  * The site.
  */

@@ -25,6 +25,10 @@ reason: string | null,
  */
 paused: boolean, 
 /**
+ * Whether every site is told that there is a node, or only those that hold a permission.
+ */
+announcedEverywhere: boolean, 
+/**
  * How the stored identity is.
  */
 identity: IdentityState, 

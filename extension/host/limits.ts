@@ -1,7 +1,16 @@
 /** Every bound of the host page, with its reason. Times are in milliseconds. */
 
-/** Ports at once, over all tabs: more documents than anybody has open, and far less than would hurt. */
+/** Ports of pages at once, over all tabs: more documents than anybody has open, and far less than would hurt. */
 export const MAX_PORTS = 4096;
+
+/** Of them, those of one origin. The node serves 256 of its documents; the next ones are told that they meet silence. */
+export const MAX_PORTS_PER_ORIGIN = 512;
+
+/**
+ * Of them, those of one tab, which shows one document; a few more are on their way out. A renderer that was broken into
+ * can speak for every origin of its site, but not for another tab.
+ */
+export const MAX_PORTS_PER_TAB = 16;
 
 /** Messages kept for one port until there is a host: popup and prompt say a few words, a content script waits to be spoken to. */
 export const MAX_EARLY = 16;

@@ -8,6 +8,9 @@ import { extensionOrigin } from "./sender";
 // Firefox's `browser` has Chrome's promise-returning shape; MV2 calls the button `browserAction`.
 declare const browser: typeof chrome & { browserAction: typeof chrome.action };
 
+/** The database that holds all there is to keep. */
+export const STORE = "mooring";
+
 const session: Store = {
   get: async (key) => (await browser.storage.session.get(key))[key],
   set: (key, value) => browser.storage.session.set({ [key]: value }),
@@ -21,7 +24,7 @@ export function loadPlatform(): Promise<Platform> {
     product: manifest.name,
     version: manifest.version,
     browser: "firefox",
-    storage: openStore("mooring"),
+    storage: openStore(STORE),
     session,
     openPrompt,
     closePrompt,

@@ -2,8 +2,11 @@
 import init, { Host } from "host-wasm";
 import { failedBecause, forgetCrashes, noteCrash } from "./crashes";
 import { FailedHost, type Handle } from "./failed";
-import { FAILED_PAUSE, MAX_EARLY, MAX_PORTS } from "./limits";
+import { FAILED_PAUSE, MAX_EARLY } from "./limits";
+import { isAnnounced } from "./announced";
+import { watchNetwork } from "./network";
 import type { Platform } from "./platform";
+import { PagePorts } from "./ports";
 import { senderOf, type Sender } from "./sender";
 
 const NAMES = ["page", "popup", "prompt"];
@@ -19,13 +22,24 @@ export function startHost(loadPlatform: () => Promise<Platform>): void {
   // A panic in a task or in an event handler of the wasm ends up here, as a trap.
   addEventListener("error", (event) => supervisor.uncaught(event.error));
   addEventListener("unhandledrejection", (event) => supervisor.uncaught(event.reason));
+  watchNetwork((available) => supervisor.network(available));
   void supervisor.boot(loadPlatform);
+  void keepStorage();
+}
+
+/** Asks the browser to clear nothing of ours when the disk is full. Chrome does not clear `storage.local` either way. */
+async function keepStorage(): Promise<void> {
+  const kept = await navigator.storage.persist().catch(() => false);
+  if (!kept) console.info("mooring: the browser may clear what the extension has stored when the disk is full");
 }
 
 class Supervisor {
   readonly #open = new Map<chrome.runtime.Port, (host: Connects) => void>();
+  readonly #pages = new PagePorts();
   #host: Connects | undefined;
   #crashed = false;
+  #network = true;
+  #tellNetwork: ((available: boolean) => void) | undefined;
 
   async boot(loadPlatform: () => Promise<Platform>): Promise<void> {
     try {
@@ -33,9 +47,13 @@ class Supervisor {
       const reason = failedBecause(Date.now());
       if (reason === undefined) {
         await init();
-        this.#serve(await Host.start(platform));
+        const host = await Host.start(platform);
+        this.#serve(host);
+        this.#tellNetwork = (available) => this.#guard(() => host.setNetwork(available));
+        if (!this.#network) this.#tellNetwork(false);
       } else {
-        this.#serve(new FailedHost(platform, `it crashed too often; the last time: ${reason}`));
+        const announced = await isAnnounced(platform.storage);
+        this.#serve(new FailedHost(platform, `it crashed too often; the last time: ${reason}`, announced));
         setTimeout(() => {
           forgetCrashes();
           location.reload();
@@ -48,8 +66,16 @@ class Supervisor {
 
   /** A port of one of our own contexts: pages' content scripts, popup, prompts, and the service worker's watch. */
   take(port: chrome.runtime.Port): void {
-    if (!NAMES.includes(port.name)) return;
-    if (this.#open.size >= MAX_PORTS) {
+    // Before anything is kept: who it is decides whether it has a place.
+    const sender = senderOf(port);
+    if (!NAMES.includes(port.name)) {
+      // The service worker's watch stays open, and is nothing to us.
+      if (!sender.extension) port.disconnect();
+      return;
+    }
+    // The user's own windows always come through; the host bounds them too.
+    const leave = sender.extension ? () => undefined : this.#pages.take(sender);
+    if (!leave) {
       port.disconnect();
       return;
     }
@@ -62,6 +88,7 @@ class Supervisor {
       if (over) return;
       over = true;
       this.#open.delete(port);
+      leave();
       // Not at once: the host itself may be the caller, and is not to be freed under its own feet.
       const last = handle;
       if (last) queueMicrotask(() => this.#guard(() => last.free()));
@@ -80,7 +107,7 @@ class Supervisor {
     const attach = (host: Connects): void => {
       this.#guard(() => {
         handle = host.connect(
-          senderOf(port),
+          sender,
           (message) => post(port, message),
           () => {
             port.disconnect();
@@ -97,6 +124,12 @@ class Supervisor {
     };
     this.#open.set(port, attach);
     if (this.#host) attach(this.#host);
+  }
+
+  /** The network is lost, or back. */
+  network(available: boolean): void {
+    this.#network = available;
+    this.#tellNetwork?.(available);
   }
 
   uncaught(error: unknown): void {

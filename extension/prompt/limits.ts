@@ -1,6 +1,6 @@
 /** Every bound of the prompt, with its reason. Times are in milliseconds. */
 
-/** A window that pops up under a click must not be answered by it: nothing can be pressed before this. */
+/** A window that comes to the front under a click must not be answered by it: nothing can be pressed before this. */
 export const ARM_DELAY = 500;
 
 /** After an answer the host closes the window; if it does not, the window closes itself. */

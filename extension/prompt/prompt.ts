@@ -3,15 +3,17 @@ import type { Descriptor } from "../generated/Descriptor";
 import type { Duration } from "../generated/Duration";
 import type { FromPrompt } from "../generated/FromPrompt";
 import type { ToPrompt } from "../generated/ToPrompt";
+import { whileAttended } from "./attention";
 import { choiceFor, split, type Choice } from "./choice";
-import { ARM_DELAY, CLOSE_DELAY, MAX_HEIGHT, MIN_HEIGHT } from "./limits";
+import { CLOSE_DELAY, MAX_HEIGHT, MIN_HEIGHT } from "./limits";
+import { text, type Key } from "./text";
 import { valueWords, wordsFor } from "./words";
 
-const DURATIONS: [Duration, string][] = [
-  ["once", "only until I leave this page"],
-  ["hour", "for one hour"],
-  ["session", "until I close the browser"],
-  ["always", "always, until I take it back"],
+const DURATIONS: [Duration, Key][] = [
+  ["once", "promptDurationOnce"],
+  ["hour", "promptDurationHour"],
+  ["session", "promptDurationSession"],
+  ["always", "promptDurationAlways"],
 ];
 
 const id = new URLSearchParams(location.search).get("id") ?? "";
@@ -44,7 +46,9 @@ function show(origin: string, permissions: Descriptor[]): void {
   shown = true;
   const choices = permissions.map(choiceFor);
   byId("origin").replaceChildren(...originParts(origin));
-  document.title = `${origin} asks for permission`;
+  byId("wants").textContent = text("promptWants");
+  document.title = text("promptTitle", origin);
+  document.documentElement.lang = text("language");
   const list = byId("permissions");
   const controls = byId("controls");
   const changed = (): void => {
@@ -54,16 +58,29 @@ function show(origin: string, permissions: Descriptor[]): void {
   list.replaceChildren(...choices.map((choice) => row(choice, changed)));
   document.body.classList.add("ready");
   fit();
-  // Only now, so that there is nothing a click or key meant for another window could press.
-  setTimeout(() => {
-    controls.replaceChildren(durationField(), buttons(choices));
+  const placeholders = [...controls.childNodes];
+  const pressable = [durationField(), buttons(choices)];
+  // Taken away altogether, so that there is nothing a click or key meant for another window could press.
+  const disarm = (): void => {
+    controls.replaceChildren(...placeholders);
+    document.body.classList.remove("armed");
+    for (const box of list.querySelectorAll("input")) box.disabled = true;
+  };
+  whileAttended(() => {
+    if (answered) return;
+    controls.replaceChildren(...pressable);
     document.body.classList.add("armed");
     for (const box of list.querySelectorAll("input")) box.disabled = box.dataset.off === "true";
+    changed();
     byId("ask").focus();
-  }, ARM_DELAY);
+  }, disarm);
 }
 
+let answered = false;
+
 function answer(granted: Descriptor[], denied: Descriptor[]): void {
+  if (answered) return;
+  answered = true;
   const duration = document.querySelector<HTMLSelectElement>('[data-testid="duration"]');
   say({ t: "answer", id, granted, denied, duration: (duration?.value ?? "session") as Duration });
   for (const control of document.querySelectorAll<HTMLButtonElement | HTMLInputElement>("button, input, select")) {
@@ -99,9 +116,9 @@ function row(choice: Choice, changed: () => void): HTMLElement {
     subs.push(extra.input);
     item.append(extra.label);
   }
-  words.values?.list.forEach((value, index) => {
-    const { text, note } = valueWords(value);
-    const each = box(text, note ?? "", (on) => {
+  words.values?.forEach((value, index) => {
+    const { name, note } = valueWords(value);
+    const each = box(name, note ?? "", (on) => {
       choice.values[index] = on;
       changed();
     });
@@ -123,20 +140,20 @@ function box(title: string, detail: string, onChange: (on: boolean) => void) {
   input.checked = true;
   input.disabled = true;
   input.addEventListener("change", () => onChange(input.checked));
-  const text = element("span", "text");
-  text.append(element("span", "title", title));
-  if (detail) text.append(element("span", "detail", detail));
+  const words = element("span", "text");
+  words.append(element("span", "title", title));
+  if (detail) words.append(element("span", "detail", detail));
   const label = element("label", "box");
-  label.append(input, text);
+  label.append(input, words);
   return { label, input };
 }
 
 function durationField(): HTMLElement {
   const select = document.createElement("select");
   select.dataset.testid = "duration";
-  for (const [value, text] of DURATIONS) select.append(new Option(text, value, value === "session", value === "session"));
+  for (const [value, key] of DURATIONS) select.append(new Option(text(key), value, value === "session", value === "session"));
   const label = element("label", "duration");
-  label.append(element("span", "", "Remember this"), select);
+  label.append(element("span", "", text("promptDuration")), select);
   return label;
 }
 
@@ -144,13 +161,13 @@ function buttons(choices: Choice[]): HTMLElement {
   const deny = document.createElement("button");
   deny.type = "button";
   deny.dataset.testid = "deny";
-  deny.textContent = "Deny";
+  deny.textContent = text("promptDeny");
   deny.addEventListener("click", () => answer([], choices.map((choice) => choice.descriptor)));
   const allow = document.createElement("button");
   allow.type = "button";
   allow.className = "primary";
   allow.dataset.testid = "allow";
-  allow.textContent = "Allow";
+  allow.textContent = text("promptAllow");
   allow.disabled = split(choices).granted.length === 0;
   allow.addEventListener("click", () => {
     const { granted, denied } = split(choices);
@@ -168,10 +185,10 @@ function fit(): void {
   window.resizeTo(window.outerWidth, wanted + frame);
 }
 
-function element(tag: string, className: string, text?: string): HTMLElement {
+function element(tag: string, className: string, content?: string): HTMLElement {
   const made = document.createElement(tag);
   if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
+  if (content !== undefined) made.textContent = content;
   return made;
 }
 

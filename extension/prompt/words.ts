@@ -1,5 +1,6 @@
 /** What each permission means, in words for the person who is asked. */
 import type { Descriptor } from "../generated/Descriptor";
+import { text, type Key } from "./text";
 
 export interface Words {
   title: string;
@@ -7,64 +8,39 @@ export interface Words {
   /** What a caveat adds, with a box of its own. */
   extra?: { title: string; detail: string };
   /** Values that are allowed one by one. */
-  values?: { title: string; list: string[] };
+  values?: string[];
 }
 
 export function wordsFor(permission: Descriptor): Words {
   switch (permission.name) {
     case "identity":
-      return {
-        title: "See who your node is",
-        detail: "Its peer id and addresses. They stay the same, so sites can recognise you by them.",
-      };
+      return of("permissionIdentity", "permissionIdentityDetail");
     case "peers":
-      return {
-        title: "See your peers and connections",
-        detail: "Whom your node is connected to and knows of, with their addresses.",
-      };
+      return of("permissionPeers", "permissionPeersDetail");
     case "dial":
       return {
-        title: "Connect to peers",
-        detail: "Let your node open connections for this site. Whoever it reaches sees your IP address.",
-        ...(permission.privateNetwork && {
-          extra: {
-            title: "Also in your local network",
-            detail: "This computer, and devices near it such as routers and printers.",
-          },
-        }),
+        ...of("permissionDial", "permissionDialDetail"),
+        ...(permission.privateNetwork && { extra: of("permissionDialPrivate", "permissionDialPrivateDetail") }),
       };
     case "streams":
-      return {
-        title: "Exchange data with peers",
-        detail: "Send and receive over connections, with these protocols:",
-        values: { title: "Protocol", list: permission.protocols },
-      };
+      return { ...of("permissionStreams", "permissionStreamsDetail"), values: permission.protocols };
     case "pubsub":
-      return {
-        title: "Publish and receive messages",
-        detail: "Others can see that you take part in these topics:",
-        values: { title: "Topic", list: permission.topics },
-      };
+      return { ...of("permissionPubsub", "permissionPubsubDetail"), values: permission.topics };
     case "routing":
       return {
-        title: "Look things up in the network",
-        detail: "Find peers and content. Those who are asked see what is looked for.",
-        ...(permission.write && {
-          extra: {
-            title: "Also announce and store there",
-            detail: "Others then find your node and its addresses under what is announced.",
-          },
-        }),
+        ...of("permissionRouting", "permissionRoutingDetail"),
+        ...(permission.write && { extra: of("permissionRoutingWrite", "permissionRoutingWriteDetail") }),
       };
     case "background":
-      return {
-        title: "Keep working when its tabs are closed",
-        detail: "What the site receives is kept for it until you open it again.",
-      };
+      return of("permissionBackground", "permissionBackgroundDetail");
   }
 }
 
+function of(title: Key, detail: Key): { title: string; detail: string } {
+  return { title: text(title), detail: text(detail) };
+}
+
 /** A protocol or topic as people read it: a trailing star is said in words. */
-export function valueWords(value: string): { text: string; note?: string } {
-  return value.endsWith("*") ? { text: value.slice(0, -1), note: "and all that begin with it" } : { text: value };
+export function valueWords(value: string): { name: string; note?: string } {
+  return value.endsWith("*") ? { name: value.slice(0, -1), note: text("promptPrefix") } : { name: value };
 }

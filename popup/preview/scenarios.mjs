@@ -21,6 +21,7 @@ const base = {
   state: "online",
   reason: null,
   paused: false,
+  announcedEverywhere: true,
   identity: { state: "ready", peerId: OWN },
   addresses: [],
   connections: [],

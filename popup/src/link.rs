@@ -71,6 +71,18 @@ impl Link {
             Phase::Looking
         }
     }
+
+    /// How many milliseconds from now what to say of a silent node changes; none when only the node can change it.
+    pub fn next_change(&self, now: u64) -> Option<u64> {
+        if self.live {
+            return None;
+        }
+        let silence = now.saturating_sub(self.silent_since);
+        [LOOKING_MS, RESTARTING_MS]
+            .into_iter()
+            .filter_map(|patience| patience.checked_sub(silence))
+            .find(|left| *left > 0)
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +97,23 @@ mod tests {
         assert_eq!(link.phase(1_000 + LOOKING_MS), Phase::Missing);
         const { assert!(LOOKING_MS < 2_000) };
         assert_eq!(link.phase(1_000 + RESTARTING_MS), Phase::Gone);
+    }
+
+    #[test]
+    fn the_next_change_is_when_the_phase_changes() {
+        let mut link = Link::new(1_000);
+        let mut now = 1_000;
+        let mut phases = vec![link.phase(now)];
+        while let Some(left) = link.next_change(now) {
+            assert_eq!(link.phase(now + left - 1), link.phase(now), "not before");
+            now += left;
+            phases.push(link.phase(now));
+        }
+        assert_eq!(phases, [Phase::Looking, Phase::Missing, Phase::Gone]);
+        // A timer that rings early is set again.
+        assert_eq!(link.next_change(1_000 + LOOKING_MS - 1), Some(1));
+        link.heard();
+        assert_eq!(link.next_change(now), None);
     }
 
     #[test]

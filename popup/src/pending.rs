@@ -14,6 +14,8 @@ pub enum Subject {
     HangUp(String),
     /// Pausing or resuming.
     Pause,
+    /// Whom the node is told to.
+    Announced,
     /// Forgetting the site.
     Forget(String),
     /// What becomes of a damaged identity.

@@ -15,6 +15,8 @@ pub struct Preferences {
     pub addresses: bool,
     /// Whether the sites are unfolded.
     pub sites: bool,
+    /// Whether the settings are unfolded.
+    pub settings: bool,
     /// Light, dark, or as the system has it.
     pub theme: Theme,
     /// How the node was when it last spoke.
@@ -26,6 +28,7 @@ impl Default for Preferences {
         Preferences {
             addresses: false,
             sites: true,
+            settings: false,
             theme: Theme::System,
             last: None,
         }
@@ -111,6 +114,7 @@ mod tests {
         let preferences = Preferences {
             addresses: true,
             sites: false,
+            settings: true,
             theme: Theme::Dark,
             last: Some(LastSeen {
                 peer_id: Some("12D3".to_owned()),

@@ -6,13 +6,14 @@ use leptos::prelude::*;
 use mooring_api::{
     ErrorObject,
     popup::{Command, FromPopup, Snapshot},
+    results::NodeState,
 };
 
 use crate::{
     connection,
     entry::Outside,
     error::Error,
-    limits::{LAST_SEEN_EVERY_MS, LOOKING_MS, MAX_DIAL_INPUT, MAX_ROWS, RESTARTING_MS, TICK_MS},
+    limits::{LAST_SEEN_EVERY_MS, MAX_DIAL_INPUT, MAX_ROWS, TICK_MS},
     link::{Link, Phase},
     pending::{Pending, Subject},
     preferences::{self, LastSeen, Preferences, Theme},
@@ -44,6 +45,8 @@ pub struct State {
     outside: StoredValue<Outside, LocalStorage>,
     pending: StoredValue<Pending>,
     link: RwSignal<Link>,
+    /// Rings when what is said of a silent node changes.
+    silence_timer: StoredValue<Option<TimeoutHandle>>,
     clock: RwSignal<u64>,
     /// The time for ages: milliseconds since 1970, moving in steps that are seldom.
     pub coarse: Memo<u64>,
@@ -94,6 +97,7 @@ impl State {
             outside: StoredValue::new_local(outside),
             pending: StoredValue::new(Pending::default()),
             link,
+            silence_timer: StoredValue::new(None),
             clock,
             coarse,
             phase,
@@ -207,6 +211,11 @@ impl State {
         self.command(Subject::Pause, Command::SetPaused { paused });
     }
 
+    /// Has every site told that there is a node, or only those that hold a permission.
+    pub fn set_announced(&self, everywhere: bool) {
+        self.command(Subject::Announced, Command::SetAnnounced { everywhere });
+    }
+
     /// Takes back all that a site holds and was denied.
     pub fn forget(&self, origin: &str) {
         let command = Command::ForgetSite {
@@ -228,6 +237,15 @@ impl State {
     /// Whether the node speaks, so that a command makes sense.
     pub fn is_live(&self) -> bool {
         self.phase.get() == Phase::Live
+    }
+
+    /// Whether the node can change how it is set: a failed one cannot store anything.
+    pub fn can_set(&self) -> bool {
+        let failed = self.head.with(|head| {
+            head.as_ref()
+                .is_none_or(|head| head.state == NodeState::Failed)
+        });
+        self.is_live() && !failed
     }
 
     /// Whether this waits for an answer.
@@ -317,8 +335,21 @@ impl State {
     /// Looks at the clock when what is said of a silent node changes, not only with the next second.
     fn tick_when_silent(&self) {
         let state = *self;
-        for ms in [LOOKING_MS, RESTARTING_MS] {
-            set_timeout(move || state.tick(), Duration::from_millis(ms));
+        let Some(ms) = self.link.with_untracked(|link| link.next_change(now())) else {
+            return;
+        };
+        let ring = move || {
+            state.tick();
+            // For the next change, and for this one where the wall clock is behind the timer's.
+            state.tick_when_silent();
+        };
+        // One timer: every attempt that fails comes here, and must not leave one behind each time.
+        let timer = set_timeout_with_handle(ring, Duration::from_millis(ms)).ok();
+        let before = self
+            .silence_timer
+            .try_update_value(|old| std::mem::replace(old, timer));
+        if let Some(before) = before.flatten() {
+            before.clear();
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Head {
     pub reason: Option<String>,
     /// Whether the user paused it.
     pub paused: bool,
+    /// Whether every site is told that there is a node.
+    pub announced_everywhere: bool,
     /// How the stored identity is.
     pub identity: IdentityState,
     /// The node's own addresses.
@@ -42,6 +44,7 @@ impl Head {
                 .map(|reason| format::clean(reason, MAX_TEXT))
                 .filter(|reason| !reason.is_empty()),
             paused: snapshot.paused,
+            announced_everywhere: snapshot.announced_everywhere,
             identity: snapshot.identity.clone(),
             addresses: snapshot.addresses.clone(),
             peers: usize::try_from(snapshot.peers).unwrap_or(usize::MAX),

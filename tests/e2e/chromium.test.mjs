@@ -1,40 +1,18 @@
 // A page, the packaged extension in Chromium, and a native server.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
+import { freshSite, inOneBrowser } from "./support/both.mjs";
 import { launchChromium } from "./support/chromium.mjs";
 import { call, request } from "./support/page.mjs";
-import { allowed, denied, dial, echoes, ECHO, manyEchoes, pageToServer } from "./support/scenarios.mjs";
+import { allowed, dial, echoes, ECHO, manyEchoes } from "./support/scenarios.mjs";
 import { startServer } from "./support/server.mjs";
-import { startSite } from "./support/site.mjs";
 import { until } from "./support/wait.mjs";
 
 let chromium;
 let server;
 
-before(async () => {
-  server = await startServer();
-  chromium = await launchChromium();
-});
-
-after(async () => {
-  await chromium?.close();
-  await server?.close();
-});
-
-async function freshSite(t) {
-  const site = await startSite();
-  t.after(() => site.close());
-  return site;
-}
-
-test("a page asks, the user allows, it dials, pings, and the popup shows its connection", async (t) => {
-  const page = await pageToServer(chromium, await freshSite(t), server);
-  await page.close();
-});
-
-test("the user denies: 4001, and 4100 after", async (t) => {
-  const page = await denied(chromium, await freshSite(t), server);
-  await page.close();
+inOneBrowser(launchChromium, {}, (shared) => {
+  ({ browser: chromium, server } = shared);
 });
 
 test("streams echo what was sent, byte for byte, and end from both sides", async (t) => {
@@ -87,6 +65,40 @@ test("a slow reader loses nothing", async (t) => {
   await page.close();
 });
 
+test("a stream that speaks in turns goes on, however slowly it is written", async (t) => {
+  const page = await allowed(chromium, await freshSite(t));
+  await dial(page, server);
+  // Never enough at once to fill the browser's queue; together more than the queue holds.
+  const received = await page.evaluate(
+    async (peer, protocol) => {
+      const { port } = await window.node.request("streams.open", { peer, protocols: [protocol] });
+      const [turns, size] = [64, 10_000];
+      let [credit, sent, received] = [0, 0, 0];
+      return new Promise((done) => {
+        port.onmessage = ({ data }) => {
+          if (data.type === "credit") credit += data.bytes;
+          if (data.type === "data") {
+            received += data.bytes.length;
+            port.postMessage({ type: "credit", bytes: data.bytes.length });
+          }
+          if (data.type === "closed" || received === turns * size) return done(received);
+          if (received === sent && credit >= size) {
+            port.postMessage({ type: "data", bytes: new Uint8Array(size) });
+            credit -= size;
+            sent += size;
+          }
+        };
+        port.postMessage({ type: "credit", bytes: size });
+        setTimeout(() => done(received), 15_000);
+      });
+    },
+    server.peer,
+    ECHO,
+  );
+  assert.equal(received, 640_000);
+  await page.close();
+});
+
 test("errors of dialing are told apart", async (t) => {
   const page = await allowed(chromium, await freshSite(t));
   const wrongPeer = server.address.replace(server.peer, "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA");
@@ -102,10 +114,7 @@ test("errors of dialing are told apart", async (t) => {
 });
 
 test("a site's events are told, and its release closes what nobody else wants", async (t) => {
-  // A browser of its own: with the relay of the other tests connected too, a released one stays open (an open bug).
-  const own = await launchChromium();
-  t.after(() => own.close());
-  const page = await allowed(own, await freshSite(t));
+  const page = await allowed(chromium, await freshSite(t));
   await call(page, "events.subscribe", { events: ["connection.opened", "connection.closed", "peer.disconnected"] });
   const other = await startServer();
   t.after(() => other.close());

@@ -99,7 +99,7 @@ test("a page that is only prerendered meets silence until it is looked at", asyn
     document.head.append(rules);
   });
   await until("the prerendering", () =>
-    page.site.requests.some(({ url, purpose }) => url === "/client.js" && purpose?.includes("prerender")),
+    page.site.requests.some(({ url, purpose }) => url === "/asked-early" && purpose?.includes("prerender")),
   );
   await page.evaluate(() => {
     location.href = "/prerendered";
@@ -158,6 +158,7 @@ const hostile = [
   ["a cycle", `(() => { const m = { jsonrpc: "2.0", id: 9, method: "node.hello" }; m.params = m; return { mooring: 1, to: "node", message: m }; })()`, [[9, -32600]]],
   ["a map in the parameters", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 10, method: "node.hello", params: { a: new Map() } } }`, [[10, -32600]]],
   ["a blob in the parameters", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 10, method: "node.hello", params: { a: new Blob(["x"]) } } }`, [[10, -32600]]],
+  ["too many values, and the id last", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", method: "node.hello", params: { a: Array.from({ length: 70000 }, () => 0) }, id: "last" } }`, [["last", 5005]]],
   ["an array without end", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 11, method: "node.hello", params: { a: new Array(4e9) } } }`, [[11, 5005]]],
   ["a notification", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", method: "permissions.request", params: { permissions: [{ name: "peers" }] } } }`, []],
   ["a response", `{ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: 12, result: {} } }`, []],
@@ -360,6 +361,8 @@ test("the window shows the full origin, and the user may trim what is asked", as
     duration: "always",
     before: async (prompt) => {
       assert.equal(await prompt.$eval("#origin", (element) => element.textContent), page.origin);
+      assert.equal(await prompt.title(), `${page.origin} asks for permission`);
+      assert.match(await prompt.$eval("body", (body) => body.innerText), /Connect to peers[^]*local network[^]*Remember this[^]*Allow/);
       await prompt.click(`[data-permission="dial"] .caution input`);
       await prompt.click(`[data-permission="streams"] .value input`);
       await prompt.click(`[data-permission="peers"] input`);
@@ -393,6 +396,58 @@ test("in its first half second the window has nothing that could be pressed", as
   assert.equal(await prompt.evaluate(() => document.activeElement.tagName), "H1", "Enter and Space press nothing");
   await answerPrompt(chromium, "close");
   assert.equal((await asked).error?.code, 4001);
+});
+
+test("a window that lost its focus or was hidden has nothing to press until it is looked at again", async (t) => {
+  const page = await fresh(t);
+  await available(page);
+  const asked = request(page, "permissions.request", { permissions: [{ name: "peers" }, { name: "identity" }] });
+  const prompt = await chromium.prompt();
+  await prompt.waitForSelector('[data-testid="allow"]');
+  await prompt.select('[data-testid="duration"]', "hour");
+  await prompt.click('[data-permission="identity"] input');
+  // Headless, every window always has its focus: so what the browser would say is said for it.
+  const seen = await prompt.evaluate(async () => {
+    const pressable = () => document.querySelectorAll("button, select, input:enabled").length;
+    const hidden = (value) => {
+      Object.defineProperty(document, "visibilityState", { value, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    /** Milliseconds until something could be pressed. */
+    const armed = () =>
+      new Promise((done) => {
+        const start = performance.now();
+        new MutationObserver((_, observer) => {
+          if (pressable() === 0) return;
+          observer.disconnect();
+          done(performance.now() - start);
+        }).observe(document.body, { childList: true, subtree: true, attributes: true });
+      });
+    const seen = { before: pressable() };
+    window.dispatchEvent(new Event("blur"));
+    seen.blurred = pressable();
+    // Shown again without its focus is not enough.
+    hidden("hidden");
+    hidden("visible");
+    seen.shown = await Promise.race([armed(), new Promise((done) => setTimeout(() => done("nothing"), 700))]);
+    window.dispatchEvent(new Event("focus"));
+    seen.focused = await armed();
+    // A first click gives the focus to a window that had none: it is no answer.
+    window.dispatchEvent(new Event("focus"));
+    seen.again = pressable();
+    hidden("hidden");
+    hidden("visible");
+    seen.unhidden = await armed();
+    return seen;
+  });
+  assert.ok(seen.before > 0);
+  assert.deepEqual([seen.blurred, seen.shown, seen.again], [0, "nothing", 0]);
+  for (const ms of [seen.focused, seen.unhidden]) assert.ok(ms > 490, `${ms} ms`);
+  // What was chosen is kept.
+  assert.equal(await prompt.$eval('[data-testid="duration"]', ({ value }) => value), "hour");
+  assert.equal(await prompt.$eval('[data-permission="identity"] input', ({ checked }) => checked), false);
+  await answerPrompt(chromium, "allow");
+  assert.deepEqual((await asked).result, { granted: [{ name: "peers" }] });
 });
 
 test("grants are kept by origin, and given back by name or all", async (t) => {
@@ -479,4 +534,37 @@ test("a flood is bounded, every request of it is answered once, and the node wor
   // node.available has no id: one group of notifications.
   assert.ok(unanswered <= 1, `${unanswered} ids were answered more than once`);
   assert.equal((await call(page, "node.hello")).version, 1);
+});
+
+test("a tab that opens all the ports it can shuts nobody else out", async (t) => {
+  const page = await fresh(t);
+  await available(page);
+  // As a renderer that was broken into might, with what a content script has.
+  const refused = await (await chromium.worker()).evaluate(async (url) => {
+    const [tab] = await chrome.tabs.query({ url: `${new URL(url).origin.replace(/:\d+$/, "")}/*`, active: true });
+    const [{ result }] = await chrome.scripting.executeScript({
+      target: { tabId: tab.id },
+      func: async () => {
+        const ports = Array.from({ length: 4_200 }, () => chrome.runtime.connect({ name: "page" }));
+        window.held = ports; // one that nobody refers to would close
+        let refused = 0;
+        const settled = ports.map((port) => new Promise((done) => {
+          port.onMessage.addListener(done);
+          port.onDisconnect.addListener(() => done((refused += 1)));
+        }));
+        await Promise.all(settled);
+        return refused;
+      },
+    });
+    return result;
+  }, page.url());
+  assert.ok(refused > 4_000 && refused < 4_200, `${refused} were refused`);
+  const popup = await chromium.openOwn("popup.html");
+  await until("the popup to show the node", () =>
+    popup.evaluate(() => document.querySelector('[data-testid="peer-id"]')?.textContent?.includes("12D3")),
+  );
+  await popup.close();
+  const other = await fresh(t);
+  await available(other);
+  await call(other, "node.hello");
 });

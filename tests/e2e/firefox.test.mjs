@@ -1,44 +1,22 @@
 // A page, the packaged extension in Firefox, and a native server, in a network namespace (support/namespace.mjs says why).
-import { enterNamespace } from "./support/namespace.mjs";
+import { enterNamespace, link } from "./support/namespace.mjs";
 const host = enterNamespace();
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
+import { freshSite, inOneBrowser } from "./support/both.mjs";
 import { launchFirefox } from "./support/firefox.mjs";
 import { available, call, request } from "./support/page.mjs";
-import { allowed, denied, dial, echoes, manyEchoes, pageToServer } from "./support/scenarios.mjs";
+import { allowed, dial, echoes, losesItsNetwork, manyEchoes } from "./support/scenarios.mjs";
 import { discard, scratch } from "./support/scratch.mjs";
-import { startServer } from "./support/server.mjs";
 import { startSite } from "./support/site.mjs";
 import { until } from "./support/wait.mjs";
 
 let firefox;
 let server;
 
-before(async () => {
-  server = await startServer({ host });
-  firefox = await launchFirefox();
-});
-
-after(async () => {
-  await firefox?.close();
-  await server?.close();
-});
-
-async function freshSite(t) {
-  const site = await startSite();
-  t.after(() => site.close());
-  return site;
-}
-
-test("a page asks, the user allows, it dials, pings, and the popup shows its connection", async (t) => {
-  const page = await pageToServer(firefox, await freshSite(t), server);
-  await page.close();
-});
-
-test("the user denies: 4001, and 4100 after", async (t) => {
-  const page = await denied(firefox, await freshSite(t), server);
-  await page.close();
+inOneBrowser(launchFirefox, { host }, (shared) => {
+  ({ browser: firefox, server } = shared);
 });
 
 test("streams echo what was sent, byte for byte", async (t) => {
@@ -61,6 +39,14 @@ test("all tabs close: the connection stays", async (t) => {
   await call(later, "peers.ping", { peer: server.peer });
   assert.equal(server.closed(), 0);
   await later.close();
+});
+
+test("the identity's store is one that the browser does not clear when the disk is full", async () => {
+  const popup = await firefox.openOwn("popup.html");
+  await until("the store to be persistent", () =>
+    popup.evaluate(() => browser.runtime.getBackgroundPage().then(({ navigator }) => navigator.storage.persisted())),
+  );
+  await popup.close();
 });
 
 test("the identity outlives the browser", async (t) => {
@@ -118,5 +104,11 @@ test("the background page is loaded anew: what it had gets 4900, the identity an
   assert.ok(Date.now() - start < 3_000, `back after ${Date.now() - start} ms`);
   await until("the prompt of the node that went to close", async () => (await firefox.promptsOpen()).length === 0);
   await popup.close();
+  await page.close();
+});
+
+test("a network that is lost shows within 2 s as offline, and online again when it is back", async (t) => {
+  const page = await allowed(firefox, await freshSite(t), [{ name: "peers" }]);
+  await losesItsNetwork(firefox, page, link);
   await page.close();
 });

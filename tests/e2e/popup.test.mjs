@@ -48,25 +48,28 @@ async function dialByHand(popup, address) {
   await popup.keyboard.press("Enter");
 }
 
-test("it has something to say within 100 ms, and is live soon after", async (t) => {
-  // The best of many: a busy machine makes any page late, a slow popup makes every opening late.
-  const paints = [];
-  const lives = [];
-  while (paints.length < 9 || (Math.min(...paints) >= 100 && paints.length < 30)) {
+test("it has something to say about as soon as a page that says nothing, and is live soon after", async (t) => {
+  // 100 ms on a machine that has time (docs/measurements/popup.md); on one that has none, a bare page of the extension
+  // tells how slow that is. The best of several, in turn: both meet the same load.
+  const paint = (page) =>
+    until("its first paint", () => page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime));
+  const times = { bare: [], popup: [], live: [] };
+  for (let round = 0; round < 7; round += 1) {
+    const bare = await chromium.openOwn("manifest.json");
+    times.bare.push(await paint(bare));
+    await bare.close();
     const popup = await chromium.openOwn("popup.html");
+    const live = await until("what the node says to be painted", () =>
+      popup.evaluate(() => performance.getEntriesByName("mooring.shown")[0]?.startTime),
+    );
     await showsState(popup, "online");
-    const { paint, live } = await popup.evaluate(() => ({
-      paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
-      live: performance.now(),
-    }));
-    assert.ok(paint > 0, "the browser saw the first content");
-    paints.push(paint);
-    lives.push(live);
+    times.popup.push(await paint(popup));
+    times.live.push(live);
     await popup.close();
   }
-  const sorted = (times) => times.toSorted((a, b) => a - b).map(Math.round);
-  t.diagnostic(`first content after ${sorted(paints).join(", ")} ms; live after ${sorted(lives).join(", ")} ms`);
-  assert.ok(Math.min(...paints) < 100, `first content after ${sorted(paints)} ms`);
+  const best = Object.fromEntries(Object.entries(times).map(([name, list]) => [name, Math.round(Math.min(...list))]));
+  t.diagnostic(`the best of 7: first content after ${best.popup} ms, live after ${best.live} ms, a bare page after ${best.bare} ms`);
+  assert.ok(best.popup < Math.max(100, 4 * best.bare), `first content after ${times.popup}, a bare page's after ${times.bare} ms`);
 });
 
 test("the first paint, before any script ran, says what is going on", async (t) => {
@@ -209,17 +212,57 @@ test("what the user prefers is remembered", async (t) => {
   await until("the choices to be undone", async () => (await scheme(again)) === "light dark" && !(await folded(again)));
 });
 
+test("a screen too low for it cuts nothing off", async (t) => {
+  const popup = await openPopup(t);
+  const foot = () => popup.$eval("footer", (footer) => Math.round(footer.getBoundingClientRect().bottom));
+  await popup.setViewport({ width: 400, height: 580 });
+  assert.equal(await foot(), 580);
+  await popup.setViewport({ width: 400, height: 450 });
+  await until("the foot to be in sight", async () => (await foot()) === 450);
+});
+
+test("whether every site is told of the node is switched by keyboard, and kept by the node", async (t) => {
+  const popup = await openPopup(t);
+  const box = by("announced");
+  const said = (page) => page.$eval(box, ({ checked, disabled }) => ({ checked, disabled }));
+  await popup.click(`${by("settings")} summary`);
+  assert.deepEqual(await said(popup), { checked: true, disabled: false });
+  await popup.focus(box);
+  await popup.keyboard.press("Space");
+  await until("the node to say so", async () => (await said(popup)).checked === false);
+  assert.equal(await popup.evaluate((box) => document.activeElement?.matches(box), box), true, "the focus stays");
+  assert.match(await popup.$eval("#announced-more", (more) => more.textContent), /Only sites that you allowed/);
+
+  // It is the node's, not this popup's.
+  const other = await openPopup(t);
+  assert.equal((await said(other)).checked, false);
+  await other.bringToFront();
+  await other.focus(box);
+  await other.keyboard.press("Space");
+  await until("both to say so", async () => (await said(popup)).checked && (await said(other)).checked);
+});
+
 test("a node that is gone is said to be within 2 s; when it is back, so is the popup, by itself", async (t) => {
   const popup = await openPopup(t);
+  // Timed in the page by a timer beside its own: on a machine that is out of breath both ring late, in the same order.
+  await popup.$eval(by("status"), (status) => {
+    const seen = [];
+    new MutationObserver(() => {
+      const { state } = status.dataset;
+      if (state === seen.at(-1)) return;
+      seen.push(state);
+      if (state === "restarting") setTimeout(() => seen.push("2 s"), 2_000);
+    }).observe(status, { attributeFilter: ["data-state"] });
+    window.seen = seen;
+  });
   const worker = await chromium.worker();
   await worker.evaluate(() => {
     globalThis.make = chrome.offscreen.createDocument;
     chrome.offscreen.createDocument = () => Promise.reject(new Error("not in this test"));
     return chrome.offscreen.closeDocument();
   });
-  const gone = Date.now();
   await showsState(popup, "missing");
-  assert.ok(Date.now() - gone < 2_000, `${Date.now() - gone} ms`);
+  assert.deepEqual(await popup.evaluate(() => window.seen.slice(0, 2)), ["restarting", "missing"]);
   assert.match(await text(popup, by("status")), /not running/i);
   assert.equal(await popup.$eval(by("dial-button"), (button) => button.disabled), true);
 

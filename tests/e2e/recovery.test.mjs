@@ -44,23 +44,23 @@ test("many who ask for a host at once get one", async (t) => {
   assert.equal(count, 1);
 });
 
-/** What a panic in the node's wasm looks like to its document. Thrown by DevTools, the error would be hidden from the page. */
-const trap = async (chromium) =>
-  (await chromium.host()).evaluate(() => {
-    const error = new WebAssembly.RuntimeError("unreachable");
-    setTimeout(() => window.dispatchEvent(new ErrorEvent("error", { error })), 0);
-  });
+/** Makes a task in the node's wasm panic, as a fault would: the instance traps. */
+const trap = async (chromium) => (await chromium.host()).evaluate(() => globalThis.mooringTrap());
 
 test("the node crashes: it is replaced and keeps its identity; crashing over and over it counts as failed", async (t) => {
   const { site, chromium } = await setUp(t, { server: false });
-  const page = await allowed(chromium, site, [{ name: "identity" }]);
+  const page = await allowed(chromium, site, [{ name: "identity" }], { duration: "once" });
   const { peerId } = await call(page, "identity.get");
   const pending = request(page, "permissions.request", { permissions: [{ name: "peers" }] });
   await chromium.prompt();
   await trap(chromium);
   assert.equal((await pending).error?.code, 4900);
-  // The grant was for the session, and the session goes on.
+  // The grant was for this document, and the document is still there.
   assert.equal((await call(page, "identity.get")).peerId, peerId);
+  const another = await chromium.open(site.url());
+  await available(another);
+  assert.equal((await request(another, "identity.get")).error?.code, 4100);
+  await another.close();
 
   for (let crash = 2; crash <= 5; crash += 1) {
     await trap(chromium);

@@ -11,8 +11,23 @@ use crate::progress;
 static UPDATED: AtomicBool = AtomicBool::new(false);
 
 /// Can this machine install Debian's packages, now, without asking anybody?
-fn possible() -> bool {
-    Path::new("/etc/debian_version").exists() && which("apt-get").is_some() && is_root()
+pub fn possible() -> bool {
+    is_debian() && is_root()
+}
+
+/// Why it cannot.
+pub fn why_not() -> &'static str {
+    if !is_debian() {
+        "it is not Debian"
+    } else if !is_root() {
+        "you are not root"
+    } else {
+        "it is no package"
+    }
+}
+
+fn is_debian() -> bool {
+    Path::new("/etc/debian_version").exists() && which("apt-get").is_some()
 }
 
 fn is_root() -> bool {
@@ -23,22 +38,36 @@ fn is_root() -> bool {
         .is_ok_and(|uid| uid.trim() == "0")
 }
 
-/// Installs packages, or says how a person gets the thing.
-pub fn install(what_for: &str, packages: &[&str]) -> Result<()> {
-    let by_hand = format!(
+/// What a person types to get these packages.
+pub fn by_hand(packages: &[&str]) -> String {
+    format!(
         "apt-get install --no-install-recommends {}",
         packages.join(" ")
-    );
+    )
+}
+
+/// Installs packages, or says how a person gets the thing.
+pub fn install(what_for: &str, packages: &[&str]) -> Result<()> {
+    let by_hand = by_hand(packages);
     if !possible() {
         bail!(
-            "{what_for}: missing, and only root on Debian can have it installed here. There it is `{by_hand}`"
+            "{what_for}: missing, and not to be installed from here ({}). On Debian as root: `{by_hand}`",
+            why_not()
         );
     }
-    progress::note(&format!("installing {} for {what_for}", packages.join(" ")));
-    if !UPDATED.swap(true, Ordering::Relaxed) {
-        apt(&["update"]).hint("is the network there?").read()?;
+    progress::timed(what_for, || fetch(packages, &by_hand))
+}
+
+fn fetch(packages: &[&str], by_hand: &str) -> Result<()> {
+    progress::note(by_hand);
+    if !UPDATED.load(Ordering::Relaxed) {
+        // A mirror that cannot be reached is only warned of by default, and the old list then misleads.
+        apt(&["update", "-qq", "--error-on=any"])
+            .hint("Debian's package lists could not be fetched: is the network there?")
+            .read()?;
+        UPDATED.store(true, Ordering::Relaxed);
     }
-    apt(&["install", "-y", "--no-install-recommends"])
+    apt(&["install", "-qq", "-y", "--no-install-recommends"])
         .args(packages)
         .hint(format!("try it by hand: `apt-get update && {by_hand}`"))
         .read()?;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::apt;
 use crate::extension::Browser;
 use crate::process::which;
+use crate::setup::Missing;
 
 /// Where one kind of browser is looked for.
 struct Search {
@@ -71,18 +72,44 @@ pub fn variable(browser: Browser) -> &'static str {
     search(browser).variable
 }
 
+/// What is missing for this browser to be there, if anything.
+pub fn missing(browser: Browser) -> Result<Option<Missing>> {
+    let search = search(browser);
+    if given(search)?.is_some() || find(search).is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Missing {
+        what: search.name.to_owned(),
+        by_hand: (!apt::possible()).then(|| {
+            format!(
+                "install it, or name its program in {}. On Debian as root: `{}`",
+                search.variable,
+                apt::by_hand(&[search.package])
+            )
+        }),
+    }))
+}
+
+/// The program that a person named, if one did.
+fn given(search: &Search) -> Result<Option<PathBuf>> {
+    let Some(given) = env::var_os(search.variable).filter(|given| !given.is_empty()) else {
+        return Ok(None);
+    };
+    let given = PathBuf::from(given);
+    if !given.is_file() {
+        bail!(
+            "{} names {}, and there is no such file",
+            search.variable,
+            given.display()
+        );
+    }
+    Ok(Some(given))
+}
+
 /// A browser's program; installed first where it is missing and that is possible.
 pub fn find_or_install(browser: Browser) -> Result<PathBuf> {
     let search = search(browser);
-    if let Some(given) = env::var_os(search.variable).filter(|given| !given.is_empty()) {
-        let given = PathBuf::from(given);
-        if !given.is_file() {
-            bail!(
-                "{} names {}, and there is no such file",
-                search.variable,
-                given.display()
-            );
-        }
+    if let Some(given) = given(search)? {
         return Ok(given);
     }
     if let Some(found) = find(search) {

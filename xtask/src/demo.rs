@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use crate::extension::{self, Browser};
 use crate::workspace::{Profile, Workspace};
-use crate::{browsers, npm, progress, server};
+use crate::{browsers, npm, progress, server, setup};
 
 /// A day: a person looks at the demo as long as they like.
 const WATCHING_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Without a window: prints round-trip times, one `… ms` a line, and ends
     #[arg(long)]
     headless: bool,
+    /// As it ships: built small and fast, which takes several minutes more
+    #[arg(long)]
+    release: bool,
     /// How many round trips to print
     #[arg(long, value_name = "N", default_value_t = 5, requires = "headless", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_ROUND_TRIPS)))]
     count: u32,
@@ -38,13 +41,18 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     } else {
         Browser::Chrome
     };
-    npm::packages(workspace)?;
+    setup::prepare(workspace, &[browser])?;
     let program = browsers::find_or_install(browser)?;
     let script = workspace.path("examples/demo/demo.mjs");
     ensure!(script.is_file(), "{} is not there", script.display());
-    // Debug: it is there minutes sooner, and the dependencies that do the work are optimised in it too.
-    extension::build(workspace, Profile::Debug, None)?;
-    let server = server::build(workspace, Profile::Debug)?;
+    let profile = if arguments.release {
+        Profile::Release
+    } else {
+        // It is there minutes sooner, and the dependencies that do the work are optimised in it too.
+        Profile::Debug
+    };
+    extension::build(workspace, profile, None)?;
+    let server = server::build(workspace, profile)?;
 
     progress::step("to load the extension yourself");
     progress::note(&format!(

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::workspace::{Profile, Workspace};
-use crate::{npm, progress, wasm};
+use crate::{npm, progress, setup, sizes, wasm};
 
 const WEBPACK_LIMIT: Duration = Duration::from_secs(5 * 60);
 
@@ -29,7 +29,7 @@ impl Browser {
 
 /// Builds the extension, for one browser or for both.
 pub fn build(workspace: &Workspace, profile: Profile, only: Option<Browser>) -> Result<()> {
-    npm::packages(workspace)?;
+    setup::prepare(workspace, &[])?;
     wasm::build(workspace, profile)?;
     let mut webpack = npm::tool(workspace, "webpack-cli/bin/cli.js")?;
     if let Some(browser) = only {
@@ -42,12 +42,15 @@ pub fn build(workspace: &Workspace, profile: Profile, only: Option<Browser>) -> 
     progress::timed("webpack", || {
         webpack.args(["--mode", mode]).limit(WEBPACK_LIMIT).run()
     })?;
-    if profile == Profile::Release {
-        wasm::print_sizes(workspace)?;
-    }
-    for browser in only.map_or(vec![Browser::Chrome, Browser::Firefox], |browser| {
+    let built = only.map_or(vec![Browser::Chrome, Browser::Firefox], |browser| {
         vec![browser]
-    }) {
+    });
+    if profile == Profile::Release
+        && let Some(browser) = built.first()
+    {
+        sizes::print(&workspace.dist(browser.name()))?;
+    }
+    for browser in built {
         progress::note(&format!(
             "{}: {}",
             browser.name(),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::process::{BUILD_LIMIT, Process, which};
-use crate::workspace::Workspace;
-use crate::{npm, progress};
+use crate::workspace::{Profile, Workspace};
+use crate::{npm, progress, wasm};
 
 /// Tells tests where the go-libp2p peer is.
 pub const GO_PEER: &str = "MOORING_GO_PEER";
@@ -33,7 +33,29 @@ pub fn go_peer(workspace: &Workspace) -> Result<Option<PathBuf>> {
     Ok(Some(peer))
 }
 
-/// Installs js-libp2p for its peer.
-pub fn js_peer(workspace: &Workspace) -> Result<()> {
-    npm::install(&workspace.path("tests/interop/js"))
+/// Builds the pages that have a swarm of their own: the wasm ones, and js-libp2p, which is installed for its native
+/// peer as well.
+pub fn pages(workspace: &Workspace, profile: Profile) -> Result<()> {
+    npm::packages(workspace)?;
+    npm::install(&workspace.path("tests/interop/js"))?;
+    progress::timed("js-libp2p page", || {
+        npm::tool(workspace, "esbuild/bin/esbuild")?
+            .arg(workspace.path("tests/interop/js/page.mjs"))
+            .args([
+                "--bundle",
+                "--minify",
+                "--format=esm",
+                "--target=chrome120,firefox128",
+                // Node's global, which some packages still ask for.
+                "--define:global=globalThis",
+                "--log-level=warning",
+            ])
+            .arg(format!(
+                "--outfile={}",
+                workspace.packages().join("js-libp2p/page.js").display()
+            ))
+            .limit(BUILD_LIMIT)
+            .read()
+    })?;
+    wasm::build_pages(workspace, profile)
 }

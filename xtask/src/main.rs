@@ -11,13 +11,18 @@ mod bench;
 mod browsers;
 mod demo;
 mod extension;
+mod fuzz;
 mod generate;
 mod interop;
 mod lint;
+mod looks;
 mod npm;
 mod process;
 mod progress;
 mod server;
+mod setup;
+mod sizes;
+mod soak;
 mod test;
 mod toolchain;
 mod wasm;
@@ -58,6 +63,9 @@ enum Command {
         /// Only this browser's folder
         #[arg(long, value_enum)]
         browser: Option<Browser>,
+        /// Only the pages of the interoperability tests and the benchmarks, without the extension and the server
+        #[arg(long, conflicts_with = "browser")]
+        pages: bool,
     },
     /// Starts a server and a browser with the extension, on a page that pings it
     Demo(demo::Arguments),
@@ -67,8 +75,16 @@ enum Command {
         #[arg(long, value_enum)]
         only: Option<test::Part>,
     },
-    /// Measures, with a table out and no pass or fail
-    Bench,
+    /// Measures, with tables out and no pass or fail
+    Bench(bench::Arguments),
+    /// Throws made-up input at everything a remote's bytes reach, for hours
+    Fuzz(fuzz::Arguments),
+    /// Takes the pictures in docs/images anew, from a real run in Chromium
+    Screenshots,
+    /// Measures how soon a release's popup is there, in Chromium
+    PopupTiming(looks::Timing),
+    /// Endures: many transfers, streams or dials, or a slow reader; fails if anything is lost or left behind
+    Soak(soak::Arguments),
     /// Writes the TypeScript types made from the Rust messages
     Gen {
         /// Writes nothing, and fails if what is there differs
@@ -93,25 +109,34 @@ fn run(command: Command) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match command {
         Command::Setup { browsers } => {
-            toolchain::wasm(&workspace)?;
-            npm::packages(&workspace)?;
-            if browsers {
-                browsers::find_or_install(Browser::Chrome)?;
-                browsers::find_or_install(Browser::Firefox)?;
-            }
+            let both = [Browser::Chrome, Browser::Firefox];
+            setup::prepare(&workspace, if browsers { &both } else { &[] })?;
+            progress::note("everything is there");
         }
-        Command::Build { release, browser } => {
+        Command::Build {
+            release,
+            browser,
+            pages,
+        } => {
             let profile = if release {
                 Profile::Release
             } else {
                 Profile::Debug
             };
-            extension::build(&workspace, profile, browser)?;
-            server::build(&workspace, profile)?;
+            if pages {
+                interop::pages(&workspace, profile)?;
+            } else {
+                extension::build(&workspace, profile, browser)?;
+                server::build(&workspace, profile)?;
+            }
         }
         Command::Demo(arguments) => return demo::run(&workspace, &arguments),
         Command::Test { only } => return test::run(&workspace, only),
-        Command::Bench => bench::run(&workspace)?,
+        Command::Bench(arguments) => bench::run(&workspace, &arguments)?,
+        Command::Fuzz(arguments) => return fuzz::run(&workspace, &arguments),
+        Command::Screenshots => looks::pictures(&workspace)?,
+        Command::PopupTiming(arguments) => looks::timing(&workspace, &arguments)?,
+        Command::Soak(arguments) => return soak::run(&workspace, &arguments),
         Command::Gen { check } => generate::run(&workspace, check)?,
         Command::Lint => return lint::run(&workspace),
     }

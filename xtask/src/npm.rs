@@ -7,10 +7,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::{DOWNLOAD_LIMIT, Process, QUERY_LIMIT, which};
 use crate::progress;
+use crate::setup::Missing;
 use crate::workspace::Workspace;
 
 /// What eslint 10 asks for; the others are content with less.
 const OLDEST_NODE: (u32, u32) = (20, 19);
+const NPM: &str = "npm is not in PATH. It comes with Node, or as your system's package `npm`";
 /// The lock file that node_modules was made from, kept inside it.
 const STAMP: &str = "node_modules/.mooring-lock.json";
 
@@ -38,26 +40,62 @@ pub fn packages(workspace: &Workspace) -> Result<()> {
     install(workspace.root())
 }
 
+/// What is missing for the packages of this folder to be there, if anything.
+pub fn missing(folder: &Path) -> Option<Missing> {
+    let lock = fs::read(folder.join("package-lock.json")).ok()?;
+    (!installed(folder, &lock)).then(|| Missing {
+        what: "npm packages".to_owned(),
+        by_hand: which("npm").is_none().then(|| NPM.to_owned()),
+    })
+}
+
+fn installed(folder: &Path, lock: &[u8]) -> bool {
+    fs::read(folder.join(STAMP)).is_ok_and(|installed| installed == lock)
+}
+
 /// `npm ci` in a folder with a lock file, unless that has been done for this very file.
 pub fn install(folder: &Path) -> Result<()> {
     let lock = fs::read(folder.join("package-lock.json"))
         .with_context(|| format!("{}: no package-lock.json", folder.display()))?;
-    if fs::read(folder.join(STAMP)).is_ok_and(|installed| installed == lock) {
+    if installed(folder, &lock) {
         return Ok(());
     }
-    let Some(npm) = which("npm") else {
-        bail!("npm is not in PATH: it comes with Node, or as your system's package `npm`")
-    };
+    let Some(npm) = which("npm") else { bail!(NPM) };
     progress::timed("npm packages", || {
-        Process::new(npm)
-            // No package's own install script is needed, so none is let run.
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-            .dir(folder)
-            .limit(DOWNLOAD_LIMIT)
-            .hint("npm fetches the packages of package-lock.json from its registry: is the network there?")
-            .read()
+        let ci = |extra: &[&str]| {
+            Process::new(&npm)
+                // No package's own install script is needed, so none is let run.
+                .args([
+                    "ci",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--loglevel=error",
+                ])
+                .args(extra)
+                .dir(folder)
+                .limit(DOWNLOAD_LIMIT)
+                .read()
+        };
+        let Err(out_of_reach) = registry(&npm, folder) else {
+            return ci(&["--prefer-offline"]);
+        };
+        progress::note("npm's registry is out of reach; what npm kept from earlier may do");
+        ci(&["--offline"]).map_err(|_| out_of_reach)
     })?;
     fs::write(folder.join(STAMP), lock).with_context(|| format!("writing {STAMP}"))
+}
+
+/// Can packages be fetched? One question without a second try: `npm ci` tries each of hundreds of packages again and
+/// again, and takes minutes to say that there is no network.
+fn registry(npm: &Path, folder: &Path) -> Result<()> {
+    Process::new(npm)
+        .args(["view", "webpack", "version", "--fetch-retries=0", "--loglevel=error"])
+        .dir(folder)
+        .limit(QUERY_LIMIT)
+        .hint("npm fetches the packages of package-lock.json from its registry: is the network there?")
+        .read()
+        .map(drop)
 }
 
 /// A tool from the project's packages: `tool(workspace, "webpack-cli/bin/cli.js")`.

@@ -1,6 +1,7 @@
 //! What a person sees while things run. All of it on stderr: stdout is for results.
 
 use std::io::{IsTerminal, Write, stderr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// A line that opens a step.
@@ -43,6 +44,15 @@ pub fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
         note(&format!("took {}", duration(start.elapsed())));
     }
     result
+}
+
+/// Tells a newcomer why cargo goes on and on.
+pub fn first_build(product: &Path) {
+    if !product.exists() {
+        note(
+            "for the first time, with all of libp2p: this takes minutes; later builds take seconds",
+        );
+    }
 }
 
 /// `0.4 s`, `12 s`, `3 min 05 s`

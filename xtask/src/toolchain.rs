@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use crate::apt;
 use crate::process::{Process, QUERY_LIMIT, which};
 use crate::progress;
+use crate::setup::Missing;
 use crate::workspace::Workspace;
 
 /// The target of everything that runs in the browser.
@@ -108,6 +109,24 @@ fn is_of_this_package(variable: &str) -> bool {
     variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
 }
 
+/// What is missing to build wasm, if anything.
+pub fn missing() -> Result<Option<Missing>> {
+    let there = match env::var(OVERRIDE).as_deref() {
+        Ok("debian") => debian_is_whole(),
+        Ok("native") => has_std(&sysroot()?),
+        _ => has_std(&sysroot()?) || debian_is_whole(),
+    };
+    Ok((!there).then(|| Missing {
+        what: format!("Rust for {TARGET}"),
+        by_hand: (which("rustup").is_none() && !apt::possible()).then(|| {
+            format!(
+                "with rustup it is `rustup target add {TARGET}`; else take your system's Rust std for that target. On Debian as root: `{}`",
+                apt::by_hand(&DEBIAN_PACKAGES)
+            )
+        }),
+    }))
+}
+
 /// Finds or installs a toolchain for wasm.
 pub fn wasm(workspace: &Workspace) -> Result<Wasm> {
     let wanted = env::var(OVERRIDE).unwrap_or_default();
@@ -122,18 +141,19 @@ pub fn wasm(workspace: &Workspace) -> Result<Wasm> {
     if has_std(&sysroot) {
         return Ok(Wasm::Native);
     }
-    progress::step(&format!("Rust's {TARGET} target"));
-    let rustup = match add_with_rustup(workspace) {
+    // Before rustup is asked: where it cannot reach its server, it would be asked in vain in every run.
+    if debian_is_whole() {
+        return Ok(Wasm::Debian);
+    }
+    let rustup = progress::timed(&format!("Rust for {TARGET}"), || add_with_rustup(workspace));
+    let rustup = match rustup {
         Ok(()) if has_std(&sysroot) => return Ok(Wasm::Native),
         Ok(()) => "rustup added it to another toolchain than the one in use".to_owned(),
         Err(error) => format!("{error:#}"),
     };
-    progress::note(&format!(
-        "not by rustup: {}",
-        rustup.lines().next().unwrap_or_default()
-    ));
+    progress::note(&format!("rustup could not add it: {}", reason(&rustup)));
     debian().map(|()| Wasm::Debian).with_context(|| {
-        format!("no Rust for {TARGET}.\nWith rustup: `rustup target add {TARGET}` ({rustup})\nOtherwise install your system's Rust std for that target")
+        format!("no Rust for {TARGET}.\nWith rustup: `rustup target add {TARGET}` ({})\nOtherwise install your system's Rust std for that target", reason(&rustup))
     })
 }
 
@@ -155,10 +175,29 @@ fn has_std(sysroot: &Path) -> bool {
         .any(|file| file.file_name().to_string_lossy().starts_with("libstd-"))
 }
 
+/// The first and the last part of rustup's error: it names what it tried five times over, with the address each time.
+fn reason(said: &str) -> String {
+    let error = error_line(said);
+    match error.split(": ").collect::<Vec<_>>().as_slice() {
+        [what, _, .., why] => format!("{what}: … {why}"),
+        _ => error.to_owned(),
+    }
+}
+
+fn error_line(said: &str) -> &str {
+    let mut lines = said.lines().map(str::trim);
+    lines
+        .clone()
+        .find_map(|line| line.strip_prefix("error: "))
+        .or_else(|| lines.rfind(|line| !line.is_empty()))
+        .unwrap_or(said)
+}
+
 fn add_with_rustup(workspace: &Workspace) -> Result<()> {
     let Some(rustup) = which("rustup") else {
         bail!("there is no rustup")
     };
+    progress::note(&format!("rustup target add {TARGET}"));
     Process::new(rustup)
         .args(["target", "add", TARGET])
         .dir(workspace.root())
@@ -172,7 +211,7 @@ fn debian() -> Result<()> {
     if debian_is_whole() {
         return Ok(());
     }
-    apt::install(&format!("Rust for {TARGET}"), &DEBIAN_PACKAGES)?;
+    apt::install(&format!("Debian's Rust for {TARGET}"), &DEBIAN_PACKAGES)?;
     if !debian_is_whole() {
         bail!(
             "{} are installed, but too old (older than Rust {}.{}) or not whole",
@@ -246,6 +285,14 @@ mod tests {
     fn only_what_describes_this_package_is_kept_from_cargo() {
         assert!(is_of_this_package("CARGO_MANIFEST_DIR") && is_of_this_package("CARGO_PKG_NAME"));
         assert!(!is_of_this_package("CARGO_HOME") && !is_of_this_package("CARGO_TARGET_DIR"));
+    }
+
+    #[test]
+    fn what_rustup_says_is_told_by_its_error() {
+        let said = "failed: rustup target add x\n    info: syncing\n    error: download failed for x: could not download \
+                    file from y: dns error: no such name\n    warning: retry";
+        assert_eq!(reason(said), "download failed for x: … no such name");
+        assert_eq!(reason("there is no rustup"), "there is no rustup");
     }
 
     #[test]

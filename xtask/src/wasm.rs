@@ -1,9 +1,10 @@
 //! Rust to wasm: cargo, then wasm-bindgen (as a library: nothing to install), then wasm-opt for a release.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::process::BUILD_LIMIT;
@@ -34,12 +35,37 @@ const EXTENSION: [Module; 2] = [
     },
 ];
 
-/// The transport alone, in a page, for the interoperability tests.
-const PROBE: Module = Module {
-    package: "mooring-transport-probe",
-    name: "mooring_transport_probe",
-    folder: "transport-probe",
-};
+/// Pages with a swarm of their own, for the interoperability tests and the benchmarks: with our transport,
+/// and the same sources with upstream's.
+const PAGES: [Module; 4] = [
+    Module {
+        package: "mooring-transport-probe",
+        name: "mooring_transport_probe",
+        folder: "transport-probe",
+    },
+    Module {
+        package: "mooring-upstream-peer",
+        name: "mooring_upstream_peer",
+        folder: "upstream-peer",
+    },
+    Module {
+        package: "browser-webrtc-example",
+        name: "browser_webrtc_example",
+        folder: "browser-webrtc",
+    },
+    Module {
+        package: "mooring-upstream-peer",
+        name: UPSTREAM_EXAMPLE,
+        folder: "browser-webrtc-upstream",
+    },
+];
+
+/// It is an example of [`PAGES`]' second package.
+const UPSTREAM_EXAMPLE: &str = "browser_webrtc_upstream";
+const UPSTREAM_EXAMPLE_TARGET: [&str; 2] = ["--example", UPSTREAM_EXAMPLE];
+
+/// What a release is built with beyond a debug build: crates/host/Cargo.toml says why.
+const SHIPPED: [&str; 2] = ["--features", "mooring-host/shipped"];
 
 /// What rustc's wasm32 target uses by itself; wasm-opt must be told to keep and accept it.
 const FEATURES: [&str; 6] = [
@@ -60,25 +86,66 @@ pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
         .try_for_each(|module| bind(workspace, module, profile))
 }
 
-/// Builds the module that the interoperability tests load into a page.
-pub fn build_probe(workspace: &Workspace) -> Result<()> {
-    compile(workspace, Profile::Debug)?;
-    bind(workspace, &PROBE, Profile::Debug)
+/// Builds the modules that the interoperability tests and the benchmarks load into pages.
+pub fn build_pages(workspace: &Workspace, profile: Profile) -> Result<()> {
+    match profile {
+        Profile::Debug => compile_all(workspace)?,
+        Profile::Release => cargo_build(workspace, profile, &PAGES, &UPSTREAM_EXAMPLE_TARGET)?,
+    }
+    PAGES
+        .iter()
+        .try_for_each(|module| bind(workspace, module, profile))
 }
 
 fn compile(workspace: &Workspace, profile: Profile) -> Result<()> {
+    match profile {
+        Profile::Debug => compile_all(workspace),
+        Profile::Release => cargo_build(workspace, profile, &EXTENSION, &SHIPPED),
+    }
+}
+
+/// The extension and the pages at once: built alone, either would have its dependencies compiled once more, with its
+/// own choice of features.
+fn compile_all(workspace: &Workspace) -> Result<()> {
+    let modules = EXTENSION.iter().chain(&PAGES);
+    cargo_build(workspace, Profile::Debug, modules, &UPSTREAM_EXAMPLE_TARGET)
+}
+
+fn cargo_build<'a>(
+    workspace: &Workspace,
+    profile: Profile,
+    modules: impl IntoIterator<Item = &'a Module>,
+    further: &[&str],
+) -> Result<()> {
     let mut cargo = toolchain::wasm(workspace)?
         .cargo(workspace, "build")?
-        .arg("--lib");
-    for module in &EXTENSION {
+        .arg("--lib")
+        .args(further);
+    for module in modules {
         cargo = cargo.args(["--package", module.package]);
     }
-    cargo = match profile {
-        // Built alone, it would have its dependencies compiled once more, with its own choice of features.
-        Profile::Debug => cargo.args(["--package", PROBE.package]),
-        Profile::Release => cargo.args(["--profile", "wasm"]),
+    if profile == Profile::Release {
+        cargo = cargo.args(["--profile", "wasm"]).args(short_paths());
+    }
+    progress::timed("the node and the popup, to wasm", || {
+        progress::first_build(&compiled(workspace, &EXTENSION[0], profile));
+        cargo.limit(BUILD_LIMIT).run()
+    })
+}
+
+/// Panics and log events name their source file. What ships has the crate and the file in it, and not the home of
+/// whoever built it, some five hundred times.
+fn short_paths() -> Vec<String> {
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let Some(sources) = home.map(|home| home.join("registry").join("src")) else {
+        return Vec::new();
     };
-    progress::timed("wasm", || cargo.limit(BUILD_LIMIT).run())
+    // A list given here is joined to the one in .cargo/config.toml.
+    let flag = format!("--remap-path-prefix={}=crates", sources.display());
+    let setting = format!("target.{TARGET}.rustflags=[{flag:?}]");
+    vec!["--config".to_owned(), setting]
 }
 
 /// Where cargo leaves a module.
@@ -87,12 +154,11 @@ fn compiled(workspace: &Workspace, module: &Module, profile: Profile) -> PathBuf
         Profile::Debug => "debug",
         Profile::Release => "wasm",
     };
-    workspace
-        .wasm_target()
-        .join(TARGET)
-        .join(folder)
-        .join(module.name)
-        .with_extension("wasm")
+    let mut folder = workspace.wasm_target().join(TARGET).join(folder);
+    if module.name == UPSTREAM_EXAMPLE {
+        folder.push("examples");
+    }
+    folder.join(module.name).with_extension("wasm")
 }
 
 fn bind(workspace: &Workspace, module: &Module, profile: Profile) -> Result<()> {
@@ -125,6 +191,7 @@ fn bind(workspace: &Workspace, module: &Module, profile: Profile) -> Result<()> 
                 .with_context(|| format!("wasm-bindgen of {}", wasm.display()))?;
             if profile == Profile::Release {
                 optimise(workspace, &folder, module)?;
+                refuse_test_helpers(&folder)?;
             }
             Ok(())
         },
@@ -147,32 +214,29 @@ fn optimise(workspace: &Workspace, folder: &Path, module: &Module) -> Result<()>
     fs::rename(&small, &plain).with_context(|| format!("replacing {}", plain.display()))
 }
 
-/// Says how large each module is, raw and as a server or a store would send it.
-pub fn print_sizes(workspace: &Workspace) -> Result<()> {
-    const GZIPPED: &str = "process.stdout.write(String(zlib.gzipSync(fs.readFileSync(process.argv[1]), { level: 9 }).length))";
-    for module in &EXTENSION {
-        let file = workspace
-            .packages()
-            .join(module.folder)
-            .join(format!("{}_bg.wasm", module.name));
-        let raw = fs::metadata(&file)
-            .with_context(|| file.display().to_string())?
-            .len();
-        let gzipped = npm::node()?
-            .args(["-e", GZIPPED])
-            .arg(&file)
-            .read()?
-            .trim()
-            .parse()
-            .context("gzip")?;
-        progress::note(&format!(
-            "{}.wasm: {}, gzipped {}",
-            module.name,
-            progress::bytes(raw),
-            progress::bytes(gzipped)
-        ));
+/// What only a build for tests may hold: crates/host/src/web/trap.rs.
+const TEST_HELPER: &[u8] = b"mooringTrap";
+
+/// Fails when what is to be shipped can be told to trap.
+fn refuse_test_helpers(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.path();
+        if file.is_dir() {
+            refuse_test_helpers(&file)?;
+        } else if holds_test_helper(&fs::read(&file)?) {
+            bail!(
+                "{} was built with what only tests may use: are debug assertions on in the profile `wasm`?",
+                file.display()
+            );
+        }
     }
     Ok(())
+}
+
+fn holds_test_helper(bytes: &[u8]) -> bool {
+    bytes
+        .windows(TEST_HELPER.len())
+        .any(|window| window == TEST_HELPER)
 }
 
 /// Changes when the file does.

@@ -41,6 +41,12 @@ pub enum Command {
         /// True to pause.
         paused: bool,
     },
+    /// Say to every site that there is a node, or only to those that hold a permission; the others meet silence.
+    /// Documents that are open keep what they know until they are loaded anew.
+    SetAnnounced {
+        /// True for every site, which is what holds until the user chose.
+        everywhere: bool,
+    },
     /// Take back what a site holds, and forget what it was denied.
     ForgetSite {
         /// The site.
@@ -83,6 +89,8 @@ pub struct Snapshot {
     pub reason: Option<String>,
     /// Whether it is the user who paused it.
     pub paused: bool,
+    /// Whether every site is told that there is a node, or only those that hold a permission.
+    pub announced_everywhere: bool,
     /// How the stored identity is.
     pub identity: IdentityState,
     /// The node's own addresses.

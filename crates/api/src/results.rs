@@ -175,7 +175,23 @@ pub struct Connection {
     pub rtt_ms: Option<f64>,
 }
 
-/// `streams.open`, and the notification `streams.incoming`. The stream's port travels beside it.
+/// The notification `streams.incoming`. The stream's port travels beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Incoming {
+    /// Its name in this API.
+    pub stream: String,
+    /// The protocol that both ends agreed on.
+    pub protocol: String,
+    /// The remote.
+    pub peer: String,
+    /// Streams of this protocol that were reset while no tab took them, since a tab last heard of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub dropped: Option<u32>,
+}
+
+/// `streams.open`. The stream's port travels beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(export))]
 pub struct Stream {

@@ -16,6 +16,9 @@ pub enum Error {
     /// What was read back is not what was written.
     #[error("what was written could not be read back")]
     ReadBack,
+    /// A record that would be too long to be read again.
+    #[error("there is too much to be stored")]
+    RecordTooLarge,
     /// The stored grants could not be read at start, so they are not written over either.
     #[error("the stored permissions could not be read, and are left as they are")]
     GrantsUnread,

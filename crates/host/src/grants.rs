@@ -5,7 +5,7 @@
 
 pub(crate) mod store;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use mooring_api::{
     Descriptor,
@@ -17,16 +17,64 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::millis,
-    limits::{CLOCK_SKEW, HOUR, MAX_GRANT_ORIGINS, MAX_VALUES_PER_ORIGIN},
+    limits::{CLOCK_SKEW, HOUR, MAX_DOCUMENT_ID, MAX_GRANT_ORIGINS, MAX_VALUES_PER_ORIGIN},
 };
 
+/// A document, as the one that holds what was given `once`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) struct Document(Rc<str>);
+
+impl Document {
+    /// A document of its session, and of the browser's id for it where there is one: by that it is known again after
+    /// the host was started anew.
+    pub(crate) fn new(session: u64, id: Option<&str>) -> Self {
+        match id {
+            Some(id) if Document::is_id(id) => Document(id.into()),
+            _ => Document(format!("#{session}").into()),
+        }
+    }
+
+    /// No document: holds what lasts, and nothing that was given `once`.
+    pub(crate) fn none() -> Self {
+        Document("".into())
+    }
+
+    fn is_id(id: &str) -> bool {
+        !id.is_empty()
+            && id.len() <= MAX_DOCUMENT_ID
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    }
+
+    /// Whether it is known by the browser's id.
+    fn returns(&self) -> bool {
+        Document::is_id(&self.0)
+    }
+}
+
+impl From<String> for Document {
+    fn from(id: String) -> Self {
+        Document(id.into())
+    }
+}
+
+impl From<Document> for String {
+    fn from(document: Document) -> Self {
+        document.0.as_ref().to_owned()
+    }
+}
+
 /// How long an entry holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "term", rename_all = "camelCase")]
 pub(crate) enum Term {
-    /// While a document is there; never stored.
-    #[serde(skip)]
-    Once(u64),
+    /// While a document is there. Stored where it would be known again.
+    Once {
+        /// Which.
+        document: Document,
+    },
     /// Between two moments, in milliseconds since 1970. The first one is kept so that a clock that is set back
     /// ends a grant instead of prolonging it.
     Hour {
@@ -42,9 +90,11 @@ pub(crate) enum Term {
 }
 
 impl Term {
-    fn new(choice: Choice, document: u64, now: u64) -> Term {
+    fn new(choice: Choice, document: &Document, now: u64) -> Term {
         match choice {
-            Choice::Once => Term::Once(document),
+            Choice::Once => Term::Once {
+                document: document.clone(),
+            },
             Choice::Hour => Term::Hour {
                 from: now,
                 until: now.saturating_add(millis(HOUR)),
@@ -54,35 +104,44 @@ impl Term {
         }
     }
 
-    fn holds(self, document: u64, now: u64) -> bool {
+    fn holds(&self, document: &Document, now: u64) -> bool {
         match self {
-            Term::Once(only) => only == document,
+            Term::Once { document: only } => only == document,
             _ => !self.over(now),
         }
     }
 
-    fn over(self, now: u64) -> bool {
+    fn over(&self, now: u64) -> bool {
         match self {
             Term::Hour { from, until } => {
-                now >= until || now.saturating_add(millis(CLOCK_SKEW)) < from
+                now >= *until || now.saturating_add(millis(CLOCK_SKEW)) < *from
             }
             _ => false,
         }
     }
 
-    /// Entries of one group are shown as one: the longest first, and each hour for itself.
-    fn group(self) -> (u8, Option<u64>) {
+    /// Whether a host that is started anew reads it from the area that ends with the browser.
+    fn ends_with_browser(&self) -> bool {
         match self {
-            Term::Always => (0, None),
-            Term::Session => (1, None),
-            Term::Hour { until, .. } => (2, Some(until)),
-            Term::Once(_) => (3, None),
+            Term::Once { document } => document.returns(),
+            Term::Session => true,
+            Term::Hour { .. } | Term::Always => false,
         }
     }
 
-    fn choice(self) -> Choice {
+    /// Entries of one group are shown as one: the longest first, and each hour for itself.
+    fn group(&self) -> (u8, Option<u64>) {
         match self {
-            Term::Once(_) => Choice::Once,
+            Term::Always => (0, None),
+            Term::Session => (1, None),
+            Term::Hour { until, .. } => (2, Some(*until)),
+            Term::Once { .. } => (3, None),
+        }
+    }
+
+    fn choice(&self) -> Choice {
+        match self {
+            Term::Once { .. } => Choice::Once,
             Term::Hour { .. } => Choice::Hour,
             Term::Session => Choice::Session,
             Term::Always => Choice::Always,
@@ -116,7 +175,7 @@ pub(crate) struct Decision<'a> {
     /// For how long.
     pub(crate) choice: Choice,
     /// The documents that asked; `once` holds for each.
-    pub(crate) documents: &'a [u64],
+    pub(crate) documents: &'a [Document],
 }
 
 /// All grants and denials.
@@ -160,7 +219,7 @@ impl Grants {
     }
 
     /// What a document of an origin holds, merged.
-    pub(crate) fn held(&self, origin: &str, document: u64, now: u64) -> Vec<Descriptor> {
+    pub(crate) fn held(&self, origin: &str, document: &Document, now: u64) -> Vec<Descriptor> {
         let atoms: Vec<Descriptor> = self
             .entries(origin)
             .iter()
@@ -175,7 +234,7 @@ impl Grants {
     pub(crate) fn open_questions(
         &self,
         origin: &str,
-        document: u64,
+        document: &Document,
         now: u64,
         wanted: &[Descriptor],
     ) -> (Vec<Descriptor>, bool) {
@@ -211,7 +270,7 @@ impl Grants {
         let held: Vec<Descriptor> = decision
             .documents
             .iter()
-            .flat_map(|document| self.held(origin, *document, now))
+            .flat_map(|document| self.held(origin, document, now))
             .collect();
         let granted = trim(decision.asked, decision.granted);
         let granted: Vec<Descriptor> = granted.iter().flat_map(Descriptor::atoms).collect();
@@ -233,9 +292,9 @@ impl Grants {
             Choice::Once => decision
                 .documents
                 .iter()
-                .map(|document| Term::Once(*document))
+                .map(|document| Term::new(Choice::Once, document, now))
                 .collect(),
-            other => vec![Term::new(other, 0, now)],
+            other => vec![Term::new(other, &Document::none(), now)],
         };
         let mut entries = self.entries(origin).to_vec();
         entries.retain(|entry| !entry.term.over(now));
@@ -252,13 +311,13 @@ impl Grants {
                     let entry = Entry {
                         descriptor: atom.clone(),
                         denied: is_denied,
-                        term: *term,
+                        term: term.clone(),
                     };
                     entries.retain(|old| {
                         !(old.denied == is_denied
                             && old.descriptor == *atom
                             && old.term.choice() == term.choice()
-                            && (old.term == *term || !matches!(term, Term::Once(_))))
+                            && (old.term == *term || !matches!(term, Term::Once { .. })))
                     });
                     entries.push(entry);
                 }
@@ -267,7 +326,14 @@ impl Grants {
         if entries.len() > MAX_VALUES_PER_ORIGIN {
             return Err(Full);
         }
-        self.origins.insert(origin.to_owned(), entries);
+        let before = self.origins.insert(origin.to_owned(), entries);
+        if !store::Records::of(self).is_ok_and(|records| records.fit()) {
+            match before {
+                Some(before) => self.origins.insert(origin.to_owned(), before),
+                None => self.origins.remove(origin),
+            };
+            return Err(Full);
+        }
         self.changed();
         Ok(!granted.is_empty())
     }
@@ -301,15 +367,21 @@ impl Grants {
         self.changed();
     }
 
-    /// A document is gone, and with it what held for it only.
-    pub(crate) fn document_gone(&mut self, origin: &str, document: u64) {
-        if let Some(entries) = self.origins.get_mut(origin) {
-            let before = entries.len();
-            entries.retain(|entry| entry.term != Term::Once(document));
-            if entries.len() != before {
-                self.changed();
-            }
+    /// Ends what holds for documents that are not there any more; whether there was such.
+    pub(crate) fn retain_documents(&mut self, is_there: impl Fn(&Document) -> bool) -> bool {
+        let mut gone = false;
+        for entry in self.origins.values_mut() {
+            let before = entry.len();
+            entry.retain(|entry| match &entry.term {
+                Term::Once { document } => is_there(document),
+                _ => true,
+            });
+            gone |= entry.len() != before;
         }
+        if gone {
+            self.changed();
+        }
+        gone
     }
 
     /// Drops what is over. Returns the origins that it was about.
@@ -333,8 +405,8 @@ impl Grants {
         self.origins
             .values()
             .flatten()
-            .filter_map(|entry| match entry.term {
-                Term::Hour { until, .. } => Some(until),
+            .filter_map(|entry| match &entry.term {
+                Term::Hour { until, .. } => Some(*until),
                 _ => None,
             })
             .min()
@@ -374,11 +446,11 @@ impl Grants {
     }
 
     /// The entries for one of the two stores.
-    fn select(&self, keep: impl Fn(Term) -> bool) -> BTreeMap<&str, Vec<&Entry>> {
+    fn select(&self, keep: impl Fn(&Term) -> bool) -> BTreeMap<&str, Vec<&Entry>> {
         self.origins
             .iter()
             .map(|(origin, entries)| {
-                let kept: Vec<&Entry> = entries.iter().filter(|entry| keep(entry.term)).collect();
+                let kept: Vec<&Entry> = entries.iter().filter(|entry| keep(&entry.term)).collect();
                 (origin.as_str(), kept)
             })
             .filter(|(_, kept)| !kept.is_empty())

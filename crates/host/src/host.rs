@@ -6,12 +6,13 @@ use std::{
 };
 
 use futures::{channel::oneshot, lock::Mutex};
-use mooring_api::{port::names, results::Hello};
+use mooring_api::{Descriptor, port::names, results::Hello};
 
 use crate::{
     Error, Outlet, Platform, Sender, Value,
+    announce::{self, Announcing},
     grants::{
-        Grants,
+        Document, Grants,
         store::{self, Records},
     },
     limits::MAX_EXTENSION_PORTS,
@@ -39,6 +40,7 @@ pub(crate) struct Core {
     saved: Mutex<u64>,
     /// The grants of before are still in a store that could not be read.
     grants_unread: bool,
+    pub(crate) announcing: Announcing,
     pub(crate) sessions: Sessions,
     pub(crate) prompts: Prompts,
     pub(crate) popups: Popups,
@@ -57,6 +59,7 @@ impl Host {
         let loaded = store::load(&*platform).await;
         let version = loaded.grants.version();
         let core = Rc::new(Core {
+            announcing: Announcing::load(&*platform).await,
             grants: RefCell::new(loaded.grants),
             trouble: Cell::new(loaded.trouble),
             saved: Mutex::new(version),
@@ -72,6 +75,8 @@ impl Host {
             platform,
         });
         core.spawn(crate::supervisor::run(core.clone()));
+        core.spawn(session::forget_the_gone(core.clone()));
+        core.spawn(announce::settle(core.clone()));
         core.spawn(popup::observe(core.clone()));
         core.spawn(crate::private_streams::observe(core.clone()));
         core.spawn(session::permissions::expire(core.clone()));
@@ -105,6 +110,11 @@ impl Host {
             kind,
             open: Cell::new(true),
         }
+    }
+
+    /// The browser says that the machine's network is lost, or is there again.
+    pub fn set_network(&self, available: bool) {
+        self.core.node.set_network(&self.core, available);
     }
 
     /// Ends the node and all sessions.
@@ -217,6 +227,18 @@ impl Core {
             product: about.product.clone(),
             product_version: about.version.clone(),
         }
+    }
+
+    /// What an origin holds without a document.
+    pub(crate) fn lasting(&self, origin: &str) -> Vec<Descriptor> {
+        let now = self.platform.now_ms();
+        self.grants.borrow().held(origin, &Document::none(), now)
+    }
+
+    /// Whether a document of an origin holds anything.
+    pub(crate) fn holds_something(&self, origin: &str, document: &Document) -> bool {
+        let now = self.platform.now_ms();
+        !self.grants.borrow().held(origin, document, now).is_empty()
     }
 
     /// Tells whom it concerns that grants are not what they were.

@@ -16,6 +16,7 @@
     )
 )]
 
+mod announce;
 mod error;
 mod grants;
 mod host;

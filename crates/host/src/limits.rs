@@ -43,8 +43,16 @@ pub const MAX_ICE_SERVERS: usize = 4;
 
 /// Open streams of one origin, both directions. The contract promises 1,000.
 pub const MAX_STREAMS_PER_ORIGIN: u32 = 2000;
-/// Protocols that one origin handles at once.
-pub const MAX_HANDLED_PER_ORIGIN: usize = 128;
+/// Protocols that one origin handles at once. The node accepts 128 for all of them together, since it tells every peer
+/// of each: an eighth of that leaves the other origins theirs, and is more than an application speaks.
+pub const MAX_HANDLED_PER_ORIGIN: usize = 16;
+/// Bytes of their ids together; the node's limit for all origins is 2,048.
+pub const MAX_HANDLED_BYTES_PER_ORIGIN: usize = 512;
+/// Inbound streams of one origin that wait for its next tab, where it holds `background`. Each one may hold a window of
+/// its connection.
+pub const MAX_WAITING_STREAMS: usize = 16;
+/// How long they wait: about as long as a remote that got no answer has patience.
+pub const STREAM_PATIENCE: Duration = Duration::from_secs(120);
 /// Bytes taken from a stream at once on the way to a page: larger messages were no faster through a runtime Port, and
 /// each stream that is being read holds one such buffer for a moment.
 pub const READ_CHUNK: usize = 64 * 1024;
@@ -87,13 +95,21 @@ pub const REFUSAL_PAUSE: Duration = Duration::from_secs(30);
 pub const PROMPT_LOAD: Duration = Duration::from_secs(15);
 /// How long `hour` is.
 pub const HOUR: Duration = Duration::from_secs(60 * 60);
+/// Longest id of a document that is taken from the browser; Chromium's have 32 characters.
+pub const MAX_DOCUMENT_ID: usize = 64;
+/// How long after the start of a host what was given `once` waits for its document to come back: content scripts try
+/// at least each 5 s.
+pub const DOCUMENT_RETURN: Duration = Duration::from_secs(30);
 /// How far the clock may run backwards before a grant with an end counts as ended.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Time limit of one access to the extension's storage: it goes through the service worker, which may have to start.
 pub const STORAGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest stored record that is read, in bytes. Storage as a whole holds 10 MiB in Chrome.
-pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
+/// Longest stored record that is written or read, in bytes. What is read comes as a message does.
+pub const MAX_RECORD_BYTES: usize = MAX_MESSAGE_WEIGHT;
+/// Longest record of the grants, in bytes: there are two slots for each of its two stores, and as many copies of damaged
+/// ones as [`MAX_ASIDE`]; storage as a whole holds 10 MiB in Chrome. Some ten thousand decisions.
+pub const MAX_GRANTS_BYTES: usize = 1024 * 1024;
 /// Damaged records that are kept aside for each store.
 pub const MAX_ASIDE: u64 = 3;
 
@@ -125,6 +141,10 @@ pub fn reported() -> BTreeMap<String, u32> {
         (
             "handledProtocols",
             u32::try_from(MAX_HANDLED_PER_ORIGIN).unwrap_or(u32::MAX),
+        ),
+        (
+            "handledProtocolBytes",
+            u32::try_from(MAX_HANDLED_BYTES_PER_ORIGIN).unwrap_or(u32::MAX),
         ),
         (
             "heldPermissions",

@@ -124,6 +124,7 @@ async fn obey(core: &Rc<Core>, command: Command) -> Result<(), ErrorObject> {
             node.disconnect(peer).await.map_err(|e| from_node(&e))
         }
         Command::SetPaused { paused } => core.node.set_paused(core, paused).await,
+        Command::SetAnnounced { everywhere } => core.announcing.set(core, everywhere).await,
         Command::ForgetSite { origin } => permissions::forget(core, &origin).await,
         Command::NewIdentity => core.node.new_identity().await,
         Command::RetryIdentity => core.node.retry_identity().await,
@@ -186,6 +187,7 @@ async fn snapshot(core: &Rc<Core>) -> Snapshot {
         state: state.state,
         reason: state.reason.or(trouble),
         paused: state.paused,
+        announced_everywhere: core.announcing.everywhere(),
         identity: state.identity,
         addresses: view.addresses,
         connections: connections

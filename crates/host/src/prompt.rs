@@ -20,14 +20,14 @@ use crate::{
     Outlet, Value,
     error::error,
     from_value,
-    grants::Decision,
+    grants::{Decision, Document},
     host::Core,
     limits::{
         MAX_OPEN_PROMPTS, MAX_PROMPT_VALUES, PROMPT_LOAD, PROMPT_REFILL, REFUSAL_PAUSE,
         REFUSAL_WINDOW, REFUSALS,
     },
     quota::exceeded,
-    session::{Session, Site, events},
+    session::{Session, Site, events, permissions},
     to_value,
 };
 
@@ -47,7 +47,7 @@ type Verdict = Result<Answered, ErrorObject>;
 /// A request that waits.
 struct Waiter {
     key: u64,
-    document: u64,
+    document: Document,
     wanted: Vec<Descriptor>,
     verdict: oneshot::Sender<Verdict>,
 }
@@ -134,7 +134,7 @@ pub(crate) async fn ask(
     core.prompts.next_key.set(key);
     let waiter = Waiter {
         key,
-        document: session.id,
+        document: session.document.clone(),
         wanted,
         verdict,
     };
@@ -179,7 +179,7 @@ pub(crate) async fn ask(
 fn questions(core: &Core, site: &Site, waiter: &Waiter) -> (Vec<Descriptor>, bool) {
     core.grants.borrow().open_questions(
         &site.origin,
-        waiter.document,
+        &waiter.document,
         core.platform.now_ms(),
         &waiter.wanted,
     )
@@ -426,7 +426,11 @@ fn decide(
         return;
     };
     let Some((asked, documents)) = core.prompts.with_open(id, |open| {
-        let documents: Vec<u64> = open.waiters.iter().map(|waiter| waiter.document).collect();
+        let documents: Vec<Document> = open
+            .waiters
+            .iter()
+            .map(|waiter| waiter.document.clone())
+            .collect();
         (open.asked.clone(), documents)
     }) else {
         return;
@@ -453,13 +457,7 @@ fn decide(
             if any {
                 events::permissions_changed(core, &site.origin);
             }
-            let saving = core.clone();
-            core.spawn(async move {
-                if let Err(fault) = saving.save_grants().await {
-                    // It holds until this host ends; then the user is asked again.
-                    tracing::error!(%fault, "a decision could not be stored");
-                }
-            });
+            permissions::save_soon(core);
             end(core, id, Ok(Answered::Decided), !any);
         }
     }

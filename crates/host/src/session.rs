@@ -4,11 +4,14 @@ pub(crate) mod dispatch;
 mod envelope;
 pub(crate) mod events;
 mod gate;
+mod needs;
 pub(crate) mod permissions;
 mod plan;
 mod work;
 
 pub(crate) use work::page_connection;
+
+use self::needs::Needs;
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,10 +25,12 @@ use mooring_api::{Descriptor, event::EventName, jsonrpc::Call, port::FromHost, r
 
 use crate::{
     Outlet, Sender, Value,
+    announce::Announced,
+    grants::Document,
     host::Core,
     limits::{
-        DIAL_BURST, DIALS_PER_SECOND, EVENTS_PER_SECOND, MAX_ORIGINS, MAX_SESSIONS,
-        MAX_SESSIONS_PER_ORIGIN, PROMPT_BURST, PROMPT_REFILL, QUICK_PER_SECOND,
+        DIAL_BURST, DIALS_PER_SECOND, DOCUMENT_RETURN, EVENTS_PER_SECOND, MAX_ORIGINS,
+        MAX_SESSIONS, MAX_SESSIONS_PER_ORIGIN, PROMPT_BURST, PROMPT_REFILL, QUICK_PER_SECOND,
         REQUESTS_PER_SECOND,
     },
     prompt::Asking,
@@ -74,15 +79,32 @@ struct HeldCache {
     held: Rc<[Descriptor]>,
 }
 
+/// A request that is being worked on.
+struct InFlight {
+    /// Ends the request with an answer; dropping it ends it in silence.
+    end: oneshot::Sender<Ended>,
+    needs: Needs,
+}
+
+/// Why a request is ended before it is done.
+enum Ended {
+    /// The page cancelled it: 5008.
+    Cancelled,
+    /// What it needs is not held any more: 4100.
+    Revoked,
+}
+
 /// One document's session.
 pub(crate) struct Session {
     /// Unique while this host runs.
     pub(crate) id: u64,
+    /// Its document, which may have been there before this host.
+    pub(crate) document: Document,
     pub(crate) site: Rc<Site>,
     outlet: Rc<dyn Outlet>,
     closed: Cell<bool>,
-    /// By [`mooring_api::RequestId::key`]. Sending ends the request with 5008; dropping ends it in silence.
-    in_flight: RefCell<HashMap<String, oneshot::Sender<()>>>,
+    /// By [`mooring_api::RequestId::key`].
+    in_flight: RefCell<HashMap<String, InFlight>>,
     subscriptions: RefCell<BTreeSet<EventName>>,
     events: Bucket,
     streams: RefCell<HashMap<String, Rc<StreamPort>>>,
@@ -148,7 +170,7 @@ impl Session {
         {
             return cache.held.clone();
         }
-        let held: Rc<[Descriptor]> = grants.held(self.origin(), self.id, now).into();
+        let held: Rc<[Descriptor]> = grants.held(self.origin(), &self.document, now).into();
         *cache = Some(HeldCache {
             version: grants.version(),
             until: grants.next_end().unwrap_or(u64::MAX),
@@ -156,6 +178,26 @@ impl Session {
             held: held.clone(),
         });
         held
+    }
+
+    /// Ends the requests in flight that need more than is held now. What they have begun is kept by nobody.
+    fn end_requests_without(&self, held: &[Descriptor]) {
+        // Taken out first: sending wakes the tasks.
+        let ended: Vec<InFlight> = {
+            let mut in_flight = self.in_flight.borrow_mut();
+            let keys: Vec<String> = in_flight
+                .iter()
+                .filter(|(_, request)| !request.needs.met_by(held))
+                .map(|(key, _)| key.clone())
+                .collect();
+            keys.iter()
+                .filter_map(|key| in_flight.remove(key))
+                .collect()
+        };
+        for request in ended {
+            // It may have ended by itself just now.
+            let _ = request.end.send(Ended::Revoked);
+        }
     }
 
     pub(crate) fn add_stream(&self, stream: Rc<StreamPort>) {
@@ -211,6 +253,13 @@ impl Sessions {
             .map_or(0, |site| site.documents.get())
     }
 
+    fn is_there(&self, document: &Document) -> bool {
+        self.all
+            .borrow()
+            .values()
+            .any(|session| session.document == *document)
+    }
+
     pub(crate) fn close_all(&self, core: &Rc<Core>) {
         for session in self.all() {
             close(core, &session);
@@ -235,7 +284,12 @@ impl Sessions {
         Some(site)
     }
 
-    fn open(&self, origin: &str, outlet: Rc<dyn Outlet>) -> Result<Rc<Session>, Rc<dyn Outlet>> {
+    fn open(
+        &self,
+        origin: &str,
+        document: Option<&str>,
+        outlet: Rc<dyn Outlet>,
+    ) -> Result<Rc<Session>, Rc<dyn Outlet>> {
         if self.all.borrow().len() >= MAX_SESSIONS {
             return Err(outlet);
         }
@@ -248,6 +302,7 @@ impl Sessions {
         self.next.set(id);
         let session = Rc::new(Session {
             id,
+            document: Document::new(id, document),
             site,
             outlet,
             closed: Cell::new(false),
@@ -268,9 +323,21 @@ pub(crate) fn connect(
     sender: &Sender,
     outlet: Rc<dyn Outlet>,
 ) -> Option<Rc<Session>> {
-    let opened = match gate::served_origin(sender) {
-        Some(origin) => core.sessions.open(&origin, outlet),
-        None => Err(outlet),
+    let document = sender.document_id.as_deref();
+    // Judged once: what a document has been told stays told.
+    let told = |origin: &str| match core.announcing.now() {
+        Announced::Everywhere => Some(true),
+        _ if core.holds_something(origin, &Document::new(0, document)) => Some(true),
+        Announced::Allowed => Some(false),
+        Announced::Unread => None,
+    };
+    let opened = match gate::served_origin(sender).map(|origin| (told(&origin), origin)) {
+        Some((Some(true), origin)) => core.sessions.open(&origin, document, outlet),
+        Some((None, _)) => {
+            outlet.close();
+            return None;
+        }
+        _ => Err(outlet),
     };
     match opened {
         Ok(session) => {
@@ -310,6 +377,19 @@ pub(crate) fn receive(core: &Rc<Core>, session: &Rc<Session>, mut message: Value
     }
 }
 
+/// Ends what was given `once` to documents that were there before this host and did not come back to it.
+pub(crate) async fn forget_the_gone(core: Rc<Core>) {
+    core.platform.sleep(DOCUMENT_RETURN).await;
+    let gone = core
+        .grants
+        .borrow_mut()
+        .retain_documents(|document| core.sessions.is_there(document));
+    if gone {
+        core.note_grants();
+        permissions::save_soon(&core);
+    }
+}
+
 /// The document is gone: all that was its own ends.
 pub(crate) fn close(core: &Rc<Core>, session: &Rc<Session>) {
     if session.closed.replace(true) {
@@ -325,9 +405,17 @@ pub(crate) fn close(core: &Rc<Core>, session: &Rc<Session>) {
     for stream in session.streams.take().into_values() {
         stream.reset("gone");
     }
-    core.handlers.document_gone(session.id);
-    core.grants
-        .borrow_mut()
-        .document_gone(session.origin(), session.id);
+    let lasting = core.lasting(session.origin());
+    core.handlers.retain(session.id, &lasting, |_| false);
+    // Unless a second port speaks for it, as after a reload of the extension.
+    let there = core.sessions.is_there(&session.document);
+    let ended = !there
+        && core
+            .grants
+            .borrow_mut()
+            .retain_documents(|document| *document != session.document);
     core.note_grants();
+    if ended {
+        permissions::save_soon(core);
+    }
 }

@@ -90,6 +90,10 @@ impl Slots {
         let [a, b] = self.keys();
         let key = if older == 0 { a } else { b };
         let record = encode(generation.saturating_add(1), payload);
+        if record.len() > MAX_RECORD_BYTES {
+            // It could not be read back.
+            return Err(Error::RecordTooLarge);
+        }
         set(platform, self.area, &key, &record).await?;
         match get(platform, self.area, &key).await? {
             Some(Value::Text(back)) if back == record => Ok(()),

@@ -10,9 +10,9 @@ use std::{
     task::Waker,
 };
 
-use libp2p::{PeerId, StreamProtocol};
-use mooring_api::{ErrorObject, event::STREAMS_INCOMING, results};
-use mooring_node::{IncomingStream, OpenStream, Stream};
+use libp2p::PeerId;
+use mooring_api::{ErrorObject, descriptor::allows_protocol, event::STREAMS_INCOMING, results};
+use mooring_node::{Handle, IncomingStream, OpenStream, OpenedStream, Path};
 
 use self::credit::{Machine, Said};
 pub(crate) use self::handlers::{Handlers, handle};
@@ -36,6 +36,8 @@ pub(crate) struct StreamPort {
     pub(crate) id: String,
     /// What both ends agreed on.
     pub(crate) protocol: String,
+    peer: PeerId,
+    path: Path,
     machine: RefCell<Machine>,
     pump: RefCell<Option<Waker>>,
 }
@@ -50,6 +52,12 @@ impl StreamPort {
     /// Ends the stream abruptly, both ways.
     pub(crate) fn reset(&self, reason: &'static str) {
         self.machine.borrow_mut().reset(reason);
+        self.wake();
+    }
+
+    /// The connection below is gone. A stream that is not being read or written would not notice by itself.
+    fn connection_gone(&self) {
+        self.machine.borrow_mut().connection_gone();
         self.wake();
     }
 
@@ -99,29 +107,33 @@ pub(crate) async fn open(
         .ok_or_else(|| exceeded("streams", RETRY_STREAMS))?;
     let node = core.node.handle(core).await?;
     let opened = node.open_stream(request).await.map_err(|e| from_node(&e))?;
-    Ok(begin(
-        core,
-        session,
-        slot,
-        opened.stream,
-        &opened.protocol,
-        opened.peer,
-    ))
+    Ok(begin(core, session, slot, opened))
 }
 
 /// Gives an inbound stream to a document.
 fn deliver(core: &Rc<Core>, session: &Rc<Session>, incoming: IncomingStream) {
-    // Over the cap it is dropped, which the remote sees as a reset.
+    // The hour of a grant may have ended before its handlers were. Dropped, which the remote sees as a reset.
+    if !allows_protocol(&session.held(core), incoming.protocol.as_ref()) {
+        return;
+    }
+    // Over the cap it is dropped likewise.
     let Some(slot) = Slot::take(&session.site.streams, MAX_STREAMS_PER_ORIGIN) else {
         return;
     };
-    let IncomingStream {
-        peer,
-        protocol,
-        stream,
-        ..
-    } = incoming;
-    let (result, begin) = begin(core, session, slot, stream, &protocol, peer);
+    let opened = OpenedStream {
+        stream: incoming.stream,
+        protocol: incoming.protocol,
+        peer: incoming.peer,
+        relayed: incoming.relayed,
+    };
+    let dropped = core.handlers.take_dropped(opened.protocol.as_ref());
+    let (stream, begin) = begin(core, session, slot, opened);
+    let result = results::Incoming {
+        stream: stream.stream,
+        protocol: stream.protocol,
+        peer: stream.peer,
+        dropped: (dropped > 0).then_some(dropped),
+    };
     session.notify(STREAMS_INCOMING, &result, Some(&begin.stream));
     (begin.run)();
 }
@@ -130,14 +142,20 @@ fn begin(
     core: &Rc<Core>,
     session: &Rc<Session>,
     slot: Slot,
-    stream: Stream,
-    protocol: &StreamProtocol,
-    peer: PeerId,
+    opened: OpenedStream,
 ) -> (results::Stream, Begin) {
+    let OpenedStream {
+        stream,
+        protocol,
+        peer,
+        relayed,
+    } = opened;
     let id = next_id();
     let port = Rc::new(StreamPort {
         id: id.clone(),
         protocol: protocol.to_string(),
+        peer,
+        path: if relayed { Path::Relayed } else { Path::Direct },
         machine: RefCell::new(Machine::new(window(session.site.streams.get()))),
         pump: RefCell::default(),
     });
@@ -163,6 +181,36 @@ fn begin(
         });
     });
     (result, Begin { stream: id, run })
+}
+
+/// Tells streams whose connection has gone; `peer`: only its streams, since only it lost a connection. Without a node
+/// every connection has.
+pub(crate) async fn connections_gone(core: &Core, node: Option<&Handle>, peer: Option<PeerId>) {
+    // Those that are there now: one that opens while the node is asked may be on a connection that it does not name.
+    let streams: Vec<Rc<StreamPort>> = core
+        .sessions
+        .all()
+        .iter()
+        .flat_map(|session| session.all_streams())
+        .filter(|stream| peer.is_none_or(|peer| stream.peer == peer))
+        .collect();
+    if streams.is_empty() {
+        return;
+    }
+    // A node that does not answer any more has none.
+    let connections = match node {
+        Some(node) => node.connections().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    for stream in streams {
+        // A stream does not say which of several connections of one kind carries it.
+        let carried = connections
+            .iter()
+            .any(|open| open.peer == stream.peer && open.path == stream.path);
+        if !carried {
+            stream.connection_gone();
+        }
+    }
 }
 
 #[cfg(test)]

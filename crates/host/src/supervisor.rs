@@ -13,7 +13,7 @@ use mooring_api::{
     popup::IdentityState,
     results::{NodeState, Status},
 };
-use mooring_node::{Config, Handle};
+use mooring_node::{Config, Event, Handle};
 
 use crate::{
     Area, Value,
@@ -24,7 +24,7 @@ use crate::{
     limits::{COMMAND_TIMEOUT, NODE_WAIT, RESTART_FORGET, RESTART_MAX, RESTART_MIN, reported},
     session::events,
     signal::Signal,
-    slots,
+    slots, streams,
 };
 
 /// Where the user's pause is kept, so that a restart of the browser does not undo it.
@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) reason: Option<String>,
     pub(crate) identity: IdentityState,
     pub(crate) paused: bool,
+    /// Whether the machine has the network that it had; one that never had any counts as having it.
+    network: bool,
     handle: Option<Handle>,
 }
 
@@ -64,6 +66,7 @@ impl Default for Supervisor {
                 reason: None,
                 identity: IdentityState::Loading,
                 paused: false,
+                network: true,
                 handle: None,
             }),
             changed: Signal::default(),
@@ -179,7 +182,7 @@ impl Supervisor {
         self.set(core, |state| {
             state.paused = paused;
             if state.handle.is_some() {
-                (state.state, state.reason) = when_running(paused);
+                (state.state, state.reason) = when_running(state);
             }
         });
         let value = if paused { "yes" } else { "no" };
@@ -192,6 +195,23 @@ impl Supervisor {
                 )
                 .with_detail(fault.to_string())
             })
+    }
+
+    /// The browser says that the network is lost, or is there again.
+    pub(crate) fn set_network(&self, core: &Rc<Core>, available: bool) {
+        self.set(core, |state| {
+            state.network = available;
+            if state.handle.is_some() {
+                (state.state, state.reason) = when_running(state);
+            }
+        });
+        if let Some(node) = self.running() {
+            let told = core.clone();
+            core.spawn(async move {
+                // As it is by then: the last word counts. A node that has ended needs none.
+                let _ = node.set_network(told.node.state().network).await;
+            });
+        }
     }
 
     /// The user wants a new identity in place of a damaged one.
@@ -220,12 +240,12 @@ impl Supervisor {
     }
 }
 
-fn when_running(paused: bool) -> (NodeState, Option<String>) {
-    if paused {
-        (
-            NodeState::Offline,
-            Some("The user has paused the node.".into()),
-        )
+fn when_running(state: &State) -> (NodeState, Option<String>) {
+    let offline = |reason: &str| (NodeState::Offline, Some(reason.to_owned()));
+    if state.paused {
+        offline("The user has paused the node.")
+    } else if !state.network {
+        offline("The network is lost.")
     } else {
         (NodeState::Online, None)
     }
@@ -348,7 +368,13 @@ async fn run_once(core: &Rc<Core>, keypair: &Keypair) -> String {
         let _ = ended.send(());
     });
     // Paused before anybody gets to use it.
-    let paused = core.node.state().paused;
+    let State {
+        paused, network, ..
+    } = core.node.state();
+    if !network {
+        // One that has ended already is noticed below.
+        let _ = handle.set_network(false).await;
+    }
     if paused && let Err(fault) = handle.set_paused(true).await {
         tracing::error!(%fault, "the node cannot be paused");
         handle.shutdown().await;
@@ -357,7 +383,7 @@ async fn run_once(core: &Rc<Core>, keypair: &Keypair) -> String {
     core.spawn(follow(core.clone(), handle.clone()));
     core.node.set(core, |state| {
         state.handle = Some(handle);
-        (state.state, state.reason) = when_running(state.paused);
+        (state.state, state.reason) = when_running(state);
     });
     tracing::info!("the node runs");
     // Either way it has ended.
@@ -370,11 +396,20 @@ async fn run_once(core: &Rc<Core>, keypair: &Keypair) -> String {
 async fn follow(core: Rc<Core>, node: Handle) {
     // The stream also ends when we fell behind; then what was missed is gone, and the next snapshot shows it.
     while let Ok(mut happenings) = node.events().await {
+        streams::connections_gone(&core, Some(&node), None).await;
         while let Some(event) = happenings.next().await {
+            let closed = match &event {
+                Event::ConnectionClosed { connection, .. } => Some(connection.peer),
+                _ => None,
+            };
             events::node_event(&core, event);
             core.changed.notify();
+            if closed.is_some() {
+                streams::connections_gone(&core, Some(&node), closed).await;
+            }
         }
     }
+    streams::connections_gone(&core, None, None).await;
 }
 
 /// Ends the node for good.

@@ -3,6 +3,8 @@
 
 mod log;
 mod platform;
+#[cfg(debug_assertions)]
+mod trap;
 mod value;
 
 use std::rc::Rc;
@@ -58,6 +60,8 @@ extern "C" {
 #[wasm_bindgen(start)]
 pub fn begin() {
     log::start();
+    #[cfg(debug_assertions)]
+    trap::offer();
 }
 
 /// The node host.
@@ -76,6 +80,12 @@ impl JsHost {
         let sender = read_sender(&value::from_js(sender));
         let outlet = Rc::new(JsOutlet { post, close });
         PortHandle(self.0.connect(&sender, outlet))
+    }
+
+    /// The machine's network is lost, or is there again.
+    #[wasm_bindgen(js_name = setNetwork)]
+    pub fn set_network(&self, available: bool) {
+        self.0.set_network(available);
     }
 
     /// Ends the node and all sessions.

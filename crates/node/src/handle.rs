@@ -39,12 +39,14 @@ pub(crate) enum Command {
     Peers(Reply<Vec<Peer>>),
     Connections(Reply<Vec<Connection>>),
     Release(PeerId, Owner, Reply<()>),
+    ReleaseAll(Owner, Reply<()>),
     Disconnect(PeerId, Reply<()>),
     OpenStream(OpenStream, Reply<OpenedStream>),
     Accept(Vec<StreamProtocol>, Reply<IncomingStreams>),
     Events(Reply<Events>),
     SetPaused(bool, Reply<()>),
     SetPrivateStreams(bool, Reply<()>),
+    SetNetwork(bool, Reply<()>),
     /// A round trip that the handle measured.
     Measured(PeerId, Duration),
     Shutdown(Reply<()>),
@@ -164,6 +166,12 @@ impl Handle {
             .await
     }
 
+    /// As [`release`](Self::release) of every peer that the owner wants, also those lost with the network
+    /// ([`set_network`](Self::set_network)).
+    pub async fn release_all(&self, owner: Owner) -> Result<(), Error> {
+        self.query(|reply| Command::ReleaseAll(owner, reply)).await
+    }
+
     /// Hangs up: closes all connections of the peer, whoever wants them.
     ///
     /// # Errors
@@ -228,6 +236,23 @@ impl Handle {
     /// `/webrtc` may be met at private addresses, and are told ours.
     pub async fn set_private_streams(&self, taken: bool) -> Result<(), Error> {
         self.query(|reply| Command::SetPrivateStreams(taken, reply))
+            .await
+    }
+
+    /// Tells the node that the machine's network went away (`false`), or is there again or has changed
+    /// (`true`). A node begins with a network.
+    ///
+    /// Going away changes nothing by itself: connections that are lost end by themselves, and requests to dial are
+    /// tried, since browsers may call a machine offline that reaches its own network. Coming back, bootstrap peers are
+    /// dialed at once, and so are the peers that an [`Owner`] wanted when their connection broke in between or breaks
+    /// within two minutes after, at the address that they were connected at and for the same owners. Each is tried for
+    /// about a minute, then forgotten; [`release`](Self::release), [`release_all`](Self::release_all),
+    /// [`disconnect`](Self::disconnect) and a pause forget at once. Paused, a node does nothing of this.
+    ///
+    /// # Errors
+    /// `Stopped`.
+    pub async fn set_network(&self, available: bool) -> Result<(), Error> {
+        self.query(|reply| Command::SetNetwork(available, reply))
             .await
     }
 

@@ -78,6 +78,15 @@ impl Interests {
         self.peers.remove(peer);
     }
 
+    /// The peers that an owner wants.
+    pub(crate) fn of_owner(&self, owner: &Owner) -> Vec<PeerId> {
+        self.peers
+            .iter()
+            .filter(|(_, interest)| interest.owners.contains(owner))
+            .map(|(peer, _)| *peer)
+            .collect()
+    }
+
     pub(crate) fn owners(&self, peer: &PeerId) -> Vec<Owner> {
         self.peers
             .get(peer)

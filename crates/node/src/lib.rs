@@ -20,6 +20,7 @@ mod behaviour;
 mod config;
 mod error;
 mod event_loop;
+mod forward;
 mod handle;
 mod interests;
 pub mod limits;

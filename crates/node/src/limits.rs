@@ -10,6 +10,9 @@ pub struct Limits {
     pub connections: u32,
     /// Connections to one peer: one of each transport and one relayed, in both directions.
     pub connections_per_peer: u32,
+    /// WebRTC connections taken from one IPv4 address or IPv6 /64, so that one host cannot take all
+    /// places. Loopback is exempt.
+    pub webrtc_connections_per_host: usize,
     /// Handshakes of others under way at once.
     pub pending_incoming: u32,
     /// Dials under way at once, also the DHT's.
@@ -50,6 +53,7 @@ impl Limits {
         Self {
             connections: 100,
             connections_per_peer: 4,
+            webrtc_connections_per_host: 32,
             pending_incoming: 16,
             pending_outgoing: 16,
             pending_dials: 64,
@@ -75,6 +79,7 @@ impl Limits {
         Self {
             connections: 4096,
             connections_per_peer: 8,
+            webrtc_connections_per_host: 256,
             pending_incoming: 256,
             pending_outgoing: 64,
             pending_dials: 256,
@@ -139,8 +144,15 @@ pub(crate) const ADDRESS_IN_ERROR: usize = 256;
 pub(crate) const UPGRADE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Streams on one yamux connection, both sides together: a site's 1,000 and the node's own. Each
-/// may hold 256 KiB that nobody has read, and all together no more than that, 320 MiB.
+/// may hold 256 KiB that nobody has read, if all together hold no more than [`YAMUX_UNREAD`].
 pub(crate) const YAMUX_STREAMS: usize = 1280;
+/// Bytes that a yamux connection holds for readers, with the cost of their frames; then nothing
+/// more is taken from it until they have read. 96 streams can stand still with full windows.
+pub(crate) const YAMUX_UNREAD: usize = 24 * 1024 * 1024;
+/// It goes on when so much is left.
+pub(crate) const YAMUX_RESUME: usize = 20 * 1024 * 1024;
+/// What a frame costs besides its bytes: a vector and its allocation.
+pub(crate) const YAMUX_FRAME: usize = 64;
 /// Inbound yamux streams that the swarm has not taken yet: what other implementations open before
 /// one of them is acknowledged.
 pub(crate) const YAMUX_INBOUND: usize = 256;
@@ -193,8 +205,11 @@ pub(crate) const OWNERS_PER_PEER: usize = 64;
 
 /// What a service reads at a time.
 pub(crate) const COPY_BUFFER: usize = 32 * 1024;
-/// Streams that a service works on at once; more wait in the acceptor's queue.
-pub(crate) const SERVICE_STREAMS: usize = 4096;
+/// Streams that a service works on at once, each with a buffer of [`COPY_BUFFER`]. A peer may have no more than it leaves
+/// for others.
+pub(crate) const SERVICE_STREAMS: usize = 2048;
+/// A service's stream on which nothing moves for so long is reset: whoever tries a server out is not away for minutes.
+pub(crate) const SERVICE_IDLE: Duration = Duration::from_secs(5 * 60);
 /// One throughput test.
 pub(crate) const PERF_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
@@ -223,10 +238,32 @@ pub(crate) const SUBSCRIBERS: usize = 64;
 /// Events that wait for a slow reader before it loses its stream.
 pub(crate) const EVENTS: usize = 1024;
 
-/// Attempts to reserve on one relay, while it stays connected.
-pub(crate) const RELAY_ATTEMPTS: u32 = 3;
-/// Pause before the second attempt; doubles with each.
+/// Pause before a relay that refused, or dropped the reservation, is asked again; doubles with each time …
 pub(crate) const RELAY_BACKOFF: Duration = Duration::from_secs(5);
+/// … up to this: a relay that was full has room again some time.
+pub(crate) const RELAY_BACKOFF_MAX: Duration = Duration::from_secs(10 * 60);
+/// A reservation that lasted so long was a good one, and the pauses begin anew after it.
+pub(crate) const RELAY_STABLE: Duration = Duration::from_secs(60);
+/// A renewal sooner than this after the last one is early: reservations last an hour, and a relay whose own
+/// say seconds costs more than it is of use.
+pub(crate) const RELAY_RENEWAL_MIN: Duration = Duration::from_secs(5);
+/// Early renewals in a row after which a relay is left: libp2p-relay renews whenever the relay lets a reservation end,
+/// without a pause if that is at once.
+pub(crate) const RELAY_EARLY_RENEWALS: u32 = 3;
+/// Relays that did so and are not asked again; a remote can make up new ids, so only the last ones.
+pub(crate) const RELAYS_BARRED: usize = 64;
+
+/// Peers to dial again once the network is back; more than a browser keeps connected for sites at once is rare.
+pub(crate) const LOST_PEERS: usize = 64;
+/// After the network is back, what breaks within this time broke because of it: a connection that answers no
+/// pings ends a little before.
+pub(crate) const NETWORK_SETTLE: Duration = Duration::from_secs(120);
+/// Attempts to reach a lost peer; addresses and names often come some seconds after the network.
+pub(crate) const REDIAL_ATTEMPTS: u32 = 6;
+/// Pause before the second attempt; doubles with each, so that they take about a minute.
+pub(crate) const REDIAL_BACKOFF: Duration = Duration::from_secs(2);
+/// Time limit of one attempt.
+pub(crate) const REDIAL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Attempts at a direct connection to a peer that is reached over a circuit, or was reached directly before.
 pub(crate) const UPGRADE_ATTEMPTS: u32 = 6;

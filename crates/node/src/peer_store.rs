@@ -87,13 +87,6 @@ impl PeerStore {
             .unwrap_or_default()
     }
 
-    /// Has the peer said that it speaks this protocol?
-    pub(crate) fn speaks(&self, peer: &PeerId, protocol: &str) -> bool {
-        self.peers
-            .get(peer)
-            .is_some_and(|record| record.protocols.iter().any(|p| p == protocol))
-    }
-
     /// Forgets the peers touched longest ago, over the limit, but none that is connected.
     pub(crate) fn trim(&mut self, is_connected: impl Fn(&PeerId) -> bool) {
         let excess = self.peers.len().saturating_sub(self.limit);

@@ -47,13 +47,10 @@ async fn a_second_dial_reuses_the_connection_and_adds_its_owner() {
     let (client, server) = (Node::client(), Node::server(TCP));
     let first = client.connect(&server).await;
     let address = server.address().await;
-    let other = Owner::new("https://other.example");
+    let other = other_site();
     let second = client
         .handle
-        .dial(DialRequest {
-            owner: Some(other.clone()),
-            ..request(&address)
-        })
+        .dial(request_of(other.clone(), &address))
         .await
         .unwrap();
     assert_eq!(second.id, first.id);
@@ -121,7 +118,7 @@ async fn a_connection_closes_when_nobody_wants_it_and_no_stream_uses_it() {
     let (client, server) = (Node::client(), Node::server(TCP));
     client.connect(&server).await;
     let address = server.address().await;
-    let other = Owner::new("https://other.example");
+    let other = other_site();
     let dial = DialRequest {
         owner: Some(other.clone()),
         ..request(&address)
@@ -174,10 +171,7 @@ async fn the_user_hangs_up_whoever_wants_it() {
     let (client, server) = (Node::client(), Node::server(TCP));
     client.connect(&server).await;
     client.handle.disconnect(server.peer()).await.unwrap();
-    eventually("closed", || async {
-        !client.is_connected(server.peer()).await
-    })
-    .await;
+    client.lets_go_of(server.peer()).await;
     assert_eq!(
         client.handle.disconnect(server.peer()).await,
         Err(Error::NotConnected)
@@ -215,10 +209,7 @@ async fn learned_addresses_are_dialed_only_within_the_scope() {
     let (client, server) = (Node::client(), Node::server(TCP));
     client.connect(&server).await;
     client.handle.disconnect(server.peer()).await.unwrap();
-    eventually("closed", || async {
-        !client.is_connected(server.peer()).await
-    })
-    .await;
+    client.lets_go_of(server.peer()).await;
 
     let address = server.address().await;
     let by_peer = |scope| DialRequest {
@@ -330,15 +321,12 @@ async fn addresses_that_make_no_sense_are_bad() {
 
 #[tokio::test]
 async fn a_dial_that_hangs_ends_at_its_time_limit() {
-    // Takes the connection and says nothing.
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = silent.local_addr().unwrap().port();
-    let address: Multiaddr = format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap();
+    let silent = Silent::start().await;
     let client = Node::client();
     let begin = std::time::Instant::now();
     let slow = DialRequest {
         timeout: Duration::from_millis(300),
-        ..request(&address)
+        ..request(&silent.address)
     };
     assert_eq!(client.handle.dial(slow).await, Err(Error::Timeout));
     assert!(begin.elapsed() < Duration::from_secs(5));
@@ -349,12 +337,9 @@ async fn a_dial_that_hangs_ends_at_its_time_limit() {
 
 #[tokio::test]
 async fn a_dial_on_a_bad_address_does_not_hold_up_one_on_a_good_address() {
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = silent.local_addr().unwrap().port();
+    let silent = Silent::start().await;
     let (client, server) = (Node::client(), Node::server(TCP));
-    let stuck: Multiaddr = format!("/ip4/127.0.0.1/tcp/{port}/p2p/{}", server.peer())
-        .parse()
-        .unwrap();
+    let stuck = silent.as_peer(server.peer());
     let good = server.address().await;
     let (first, second) = soon(
         "both",

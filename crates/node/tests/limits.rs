@@ -9,7 +9,7 @@
 mod common;
 
 use common::*;
-use futures::future::join_all;
+use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, future::join_all};
 use libp2p::Multiaddr;
 use mooring_node::{DialRequest, Error};
 
@@ -53,16 +53,12 @@ async fn a_server_at_its_limit_keeps_those_who_were_there() {
 
 #[tokio::test]
 async fn dials_under_way_are_bounded() {
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = silent.local_addr().unwrap().port();
+    let silent = Silent::start().await;
     let mut config = client_config();
     config.limits.pending_dials = 4;
     let client = Node::start(config);
     let dials = (0..10).map(|_| {
-        let address: Multiaddr =
-            format!("/ip4/127.0.0.1/tcp/{port}/p2p/{}", libp2p::PeerId::random())
-                .parse()
-                .unwrap();
+        let address = silent.as_peer(libp2p::PeerId::random());
         let request = DialRequest {
             timeout: std::time::Duration::from_millis(500),
             ..request(&address)
@@ -126,4 +122,43 @@ async fn owners_of_one_connection_are_bounded() {
     assert!(matches!(last, Err(Error::LimitExceeded { .. })), "{last:?}");
     // Those who are in are unaffected.
     client.dial(&address).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_all_it_can_of_a_service_leaves_room_for_others() {
+    /// Opens and keeps streams; those that the service works on.
+    async fn take(client: &Node, server: &Node, count: usize) -> Vec<mooring_node::Stream> {
+        let streams = futures::stream::iter(0..count)
+            .map(|_| async {
+                let mut stream = client.open(server.peer(), ECHO).await.ok()?.stream;
+                stream.write_all(b"?").await.ok()?;
+                stream.flush().await.ok()?;
+                stream.read_exact(&mut [0]).await.ok()?;
+                Some(stream)
+            })
+            .buffer_unordered(50)
+            .filter_map(std::future::ready)
+            .collect();
+        soon("streams", streams).await
+    }
+    let (server, first, second, third) = (
+        Node::server(TCP),
+        Node::client(),
+        Node::client(),
+        Node::client(),
+    );
+    for client in [&first, &second, &third] {
+        client.connect(&server).await;
+    }
+    // The service has 2,048 places.
+    let of_first = take(&first, &server, 1000).await;
+    assert_eq!(of_first.len(), 1000);
+    let of_second = take(&second, &server, 700).await;
+    assert_eq!(of_second.len(), 524);
+    assert_eq!(take(&third, &server, 100).await.len(), 100);
+    drop(of_first);
+    eventually("places that came back", || async {
+        take(&second, &server, 1).await.len() == 1
+    })
+    .await;
 }

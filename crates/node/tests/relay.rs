@@ -61,14 +61,13 @@ async fn a_relay_is_reserved_on_and_leads_to_the_client() {
 
     // Streams and pings run over it, and say so.
     soon("ping", far.handle.ping(near.peer())).await.unwrap();
-    let chat = libp2p::StreamProtocol::new("/chat/1.0.0");
-    let mut incoming = near.handle.accept(vec![chat.clone()]).await.unwrap();
-    let opened = far.open(near.peer(), chat.clone()).await.unwrap();
+    let mut incoming = near.handle.accept(vec![CHAT]).await.unwrap();
+    let opened = far.open(near.peer(), CHAT).await.unwrap();
     assert!(opened.relayed);
     assert!(soon("incoming", incoming.next()).await.unwrap().relayed);
     let direct = OpenStream {
         allow_relayed: false,
-        ..open_request(near.peer(), vec![chat])
+        ..open_request(near.peer(), vec![CHAT])
     };
     assert_eq!(
         far.handle.open_stream(direct).await.unwrap_err(),
@@ -114,8 +113,7 @@ async fn a_direct_connection_upgrades_a_relayed_one() {
     soon("dial", far.dial(&circuit)).await.unwrap();
 
     let mut events = far.handle.events().await.unwrap();
-    let chat = libp2p::StreamProtocol::new("/chat/1.0.0");
-    let _accepting = near.handle.accept(vec![chat.clone()]).await.unwrap();
+    let _accepting = near.handle.accept(vec![CHAT]).await.unwrap();
     eventually("its direct address is known", || async {
         let peers = far.handle.peers().await.unwrap();
         let bare: Multiaddr = direct.iter().take(2).collect();
@@ -130,7 +128,7 @@ async fn a_direct_connection_upgrades_a_relayed_one() {
         .open_stream(OpenStream {
             allow_relayed: false,
             dial: Some(Scope::PRIVATE),
-            ..open_request(near.peer(), vec![chat])
+            ..open_request(near.peer(), vec![CHAT])
         })
         .await
         .unwrap();
@@ -160,10 +158,7 @@ async fn a_released_relay_is_let_go_with_its_reservation() {
     near.connect(&relay).await;
     circuit_address(&near).await;
     near.handle.release(relay.peer(), site()).await.unwrap();
-    eventually("closed", || async {
-        !near.is_connected(relay.peer()).await
-    })
-    .await;
+    near.lets_go_of(relay.peer()).await;
     eventually("the address went with it", || async {
         near.handle.addresses().await.unwrap().is_empty()
     })
@@ -182,15 +177,7 @@ async fn reservations_stop_at_the_limit() {
     for relay in &relays {
         near.connect(relay).await;
     }
-    let circuits = || async {
-        let addresses = near.handle.addresses().await.unwrap();
-        addresses
-            .iter()
-            .filter(|a| a.iter().any(|p| p == Protocol::P2pCircuit))
-            .filter(|a| a.iter().all(|p| p != Protocol::WebRTC))
-            .count()
-    };
-    eventually("two reservations", || async { circuits().await == 2 }).await;
+    eventually("two reservations", || async { near.circuits().await == 2 }).await;
     eventually("all are identified", || async {
         near.handle
             .peers()
@@ -202,5 +189,5 @@ async fn reservations_stop_at_the_limit() {
             >= 3
     })
     .await;
-    assert_eq!(circuits().await, 2);
+    assert_eq!(near.circuits().await, 2);
 }

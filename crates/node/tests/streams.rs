@@ -18,9 +18,8 @@ use std::{
 use common::*;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, future::join_all};
 use libp2p::{PeerId, StreamProtocol};
-use mooring_node::{Config, Error, Limits, OpenStream, Scope};
+use mooring_node::{Error, OpenStream, Scope};
 
-const CHAT: StreamProtocol = StreamProtocol::new("/chat/1.0.0");
 const CHAT_2: StreamProtocol = StreamProtocol::new("/chat/2.0.0");
 
 fn bytes(seed: u64, length: usize) -> Vec<u8> {
@@ -142,10 +141,7 @@ async fn without_a_connection_it_dials_only_if_it_may() {
     let (client, server) = (Node::client(), Node::server(TCP));
     client.connect(&server).await;
     client.handle.disconnect(server.peer()).await.unwrap();
-    eventually("closed", || async {
-        !client.is_connected(server.peer()).await
-    })
-    .await;
+    client.lets_go_of(server.peer()).await;
 
     assert_eq!(
         client.open(server.peer(), ECHO).await.unwrap_err(),
@@ -239,12 +235,6 @@ async fn identify_tells_of_protocols_that_come_later() {
     eventually("taken back", || async { !speaks().await }).await;
 }
 
-fn with_limits(config: Config, change: impl FnOnce(&mut Limits)) -> Config {
-    let mut config = config;
-    change(&mut config.limits);
-    config
-}
-
 #[tokio::test]
 async fn own_streams_are_bounded_per_peer_and_come_free_again() {
     let client = Node::start(with_limits(client_config(), |limits| {
@@ -321,8 +311,6 @@ async fn a_request_that_hangs_ends_at_its_time_limit() {
     let server = Node::server(TCP);
     let client = Node::client();
     client.connect(&server).await;
-    let address = server.address().await;
-    drop(address);
     server.task.abort();
     let slow = OpenStream {
         timeout: Duration::from_millis(500),

@@ -23,6 +23,8 @@
 
 pub mod core;
 mod error;
+#[cfg(test)]
+mod fuzz;
 pub mod limits;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;

@@ -38,8 +38,11 @@ pub const MAX_RECEIVE_BUFFER_STREAM: usize = 16 * 1024 * 1024;
 /// above by opening more streams.
 pub const MAX_RECEIVE_BUFFER_CONNECTION: usize = 64 * 1024 * 1024;
 
-/// Received payloads are kept in chunks of up to this size; smaller ones are joined, so that a
-/// remote sending single bytes does not cost an allocation each.
+/// Received payloads below this are joined, so that a remote sending single bytes does not cost an
+/// allocation each; larger ones are kept as they came, which saves copying them.
+pub const JOINED_PAYLOAD: usize = 1024;
+
+/// Joined payloads are kept in chunks of up to this size.
 pub const RECEIVE_CHUNK: usize = 16 * 1024;
 
 /// A writer waits once this much is queued in the channel. Measured on data channels: 256 KiB is

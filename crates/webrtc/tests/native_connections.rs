@@ -188,6 +188,71 @@ async fn a_cut_cable_is_noticed_at_both_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_killed_remote_is_noticed() {
+    let mut server = Server::start().await;
+    let address = server.address.clone();
+    // A process of its own as far as anybody can tell: when its runtime goes, nothing says good-bye.
+    let (killed, kill) = std::sync::mpsc::channel::<()>();
+    let victim = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let connection = runtime.block_on(dial(address));
+        kill.recv().unwrap();
+        runtime.shutdown_background();
+        drop(connection);
+    });
+    let (_, mut listener) = server.accept().await;
+    killed.send(()).unwrap();
+    victim.join().unwrap();
+    let error = soon("silence", ended(&mut listener)).await;
+    assert!(
+        matches!(error, Error::ConnectionLost(Loss::Silent)),
+        "{error:?}"
+    );
+    drop(listener);
+    soon("its place", async {
+        while server.counters.connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_dial_leaves_no_task_behind() {
+    let server = Server::start().await;
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let nowhere: Multiaddr = server
+        .address
+        .iter()
+        .map(|part| match part {
+            Protocol::Udp(_) => Protocol::Udp(port),
+            part => part,
+        })
+        .collect();
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let before = metrics.num_alive_tasks();
+    for n in 0..40_u64 {
+        let keypair = Keypair::generate_ed25519();
+        let mut transport = Transport::new(Config::new(&keypair));
+        let address = if n % 2 == 0 {
+            &nowhere
+        } else {
+            &server.address
+        };
+        let dialing = transport.dial(address.clone(), OPTIONS).unwrap();
+        // At every stage there is.
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(n / 2), dialing).await;
+    }
+    soon("the tasks to end", async {
+        while metrics.num_alive_tasks() > before || server.counters.connections() > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_idle_connection_stays() {
     let mut server = Server::start().await;
     let mut dialer = dial(server.address.clone()).await;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use is::stun::{StunMessage, TransId};
 use is::{DefaultSha1HmacProvider, Sha1HmacProvider};
 use libp2p_core::multiaddr::Protocol;
+use mooring_webrtc::native::Version;
 use native_common::*;
 
 fn socket_of(server: &Server) -> SocketAddr {
@@ -120,6 +121,31 @@ async fn one_host_cannot_take_all_places() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_of_one_host_are_bounded_and_make_room_for_others() {
+    let mut server = Server::with(ANYWHERE, |config| {
+        config.with_max_connections_from_loopback(3)
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let dialer = dial(server.address.clone()).await;
+        held.push((dialer, server.accept().await));
+    }
+    let dialing = try_dial(server.address.clone(), Version::V2);
+    tokio::pin!(dialing);
+    let counters = server.counters.clone();
+    assert!(futures::poll!(&mut dialing).is_pending());
+    tokio::select! {
+        _ = &mut dialing => panic!("a fourth connection was taken"),
+        () = reach("it to be refused", || counters.refused() > 0) => {}
+    }
+    assert_eq!(counters.connections(), 3);
+    // One leaves, and the fourth, which goes on asking, gets its place.
+    held.pop();
+    assert!(dialing.await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unverified_requests_cost_nothing() {
     let server = Server::start().await;
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -157,6 +183,40 @@ async fn unverified_requests_cost_nothing() {
         "an unverified request was answered"
     );
     still_serves(server).await;
+}
+
+/// An ICE-lite agent; and what it says to an address it knows nothing of must not be much more than what it heard.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_answers_checks_briefly_and_sends_none() {
+    let server = Server::start().await;
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    for name in [
+        "libp2p+webrtc+v2/abcdefghijklmnopqrstuv:abcd".to_owned(),
+        format!("{}:{}", v1(1), v1(1)),
+    ] {
+        let password = name.split_once(':').unwrap().0.to_owned();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        for _ in 0..20 {
+            let request = request(&name, &password);
+            socket.send_to(&request, socket_of(&server)).unwrap();
+            let mut answer = [0; 2_000];
+            let length = socket.recv(&mut answer).unwrap();
+            assert!(length <= 3 * request.len());
+            let message = StunMessage::parse(&answer[..length]).unwrap();
+            assert!(message.is_successful_binding_response() && !message.is_binding_request());
+            assert_eq!(
+                message.trans_id(),
+                StunMessage::parse(&request).unwrap().trans_id()
+            );
+            // Signed with the credential that the client made up for the server.
+            let signed = message.verify(password.as_bytes(), |key, parts| {
+                DefaultSha1HmacProvider.sha1_hmac(key, parts)
+            });
+            assert!(signed);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

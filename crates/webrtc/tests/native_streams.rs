@@ -127,7 +127,14 @@ async fn more_streams_than_fit_wait_for_room() {
     tokio::spawn(echo(listener));
     let mut held = Vec::new();
     while let Some(stream) = futures::FutureExt::now_or_never(outbound(&mut dialer)) {
-        held.push(stream.unwrap());
+        let mut stream = stream.unwrap();
+        if held.len() % 64 == 0 {
+            // The other end refuses those that it has not accepted in time.
+            stream.write_all(b"?").await.unwrap();
+            stream.flush().await.unwrap();
+            soon("its turn", stream.read_exact(&mut [0])).await.unwrap();
+        }
+        held.push(stream);
         assert!(held.len() <= 2_000);
         tokio::task::yield_now().await;
     }
@@ -240,7 +247,7 @@ async fn a_slow_reader_slows_the_writer_and_loses_nothing() {
     // Nobody reads until the writer stands still.
     let before = stands_still(&written).await;
     assert!(
-        before < 2_500_000,
+        before < 4_000_000,
         "{before} bytes were taken without a reader"
     );
     let mut got = Vec::new();
@@ -249,6 +256,52 @@ async fn a_slow_reader_slows_the_writer_and_loses_nothing() {
         .unwrap();
     assert_eq!(Sha256::digest(&got), digest);
     soon("the writer", writer).await.unwrap();
+}
+
+/// libp2p gives a connection up when pings go unanswered for 20 s, three times.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stands_still_costs_its_own_stream() {
+    let mut server = Server::start().await;
+    let mut dialer = dial(server.address.clone()).await;
+    let (_, mut listener) = server.accept().await;
+    let mut flooding = outbound(&mut dialer).await.unwrap();
+    flooding.write_all(b"x").await.unwrap();
+    let unread = soon("inbound", inbound(&mut listener)).await.unwrap();
+    let echoing = tokio::spawn(echo(listener));
+    let mut ping = outbound(&mut dialer).await.unwrap();
+    let flood = tokio::spawn(async move {
+        let chunk = noise(16_000, 7);
+        loop {
+            if let Err(error) = flooding.write_all(&chunk).await {
+                return error;
+            }
+        }
+    });
+    let pinging = async {
+        let (mut count, mut slowest) = (0_u32, std::time::Duration::ZERO);
+        while !flood.is_finished() {
+            let start = std::time::Instant::now();
+            ping.write_all(b"ping").await.unwrap();
+            ping.read_exact(&mut [0; 4]).await.unwrap();
+            slowest = slowest.max(start.elapsed());
+            count += 1;
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        (count, slowest)
+    };
+    let (count, slowest) = soon("the stream to be reset", pinging).await;
+    assert!(
+        count > 1 && slowest < std::time::Duration::from_secs(18),
+        "{slowest:?}"
+    );
+    let error = flood.await.unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    drop(unread);
+    // The connection is as good as new.
+    let data = noise(1_000_000, 8);
+    let stream = outbound(&mut dialer).await.unwrap();
+    assert!(soon("echo", exchange(stream, &data)).await.unwrap() == data);
+    echoing.abort();
 }
 
 /// An abandoned download fills the connection's window; dropping it must cost that stream and no other.

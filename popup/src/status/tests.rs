@@ -6,6 +6,7 @@ fn head(state: NodeState) -> Head {
         state,
         reason: None,
         paused: false,
+        announced_everywhere: true,
         identity: IdentityState::Ready {
             peer_id: "12D3KooW".to_owned(),
         },
@@ -117,6 +118,7 @@ fn a_snapshot_is_cleaned() {
         state: NodeState::Failed,
         reason: Some(" \u{202e} ".to_owned()),
         paused: false,
+        announced_everywhere: true,
         identity: IdentityState::Loading,
         addresses: vec![],
         connections: vec![],

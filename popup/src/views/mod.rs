@@ -5,12 +5,13 @@ mod copy;
 mod dial;
 mod icons;
 mod identity;
+mod settings;
 mod sites;
 mod status;
 
 use leptos::prelude::*;
 
-use crate::{link::Phase, preferences::Theme, state::State, words::Failure};
+use crate::{link::Phase, state::State, words::Failure};
 use icons::{Icon, icon};
 
 /// The whole dashboard.
@@ -31,10 +32,10 @@ pub fn dashboard(state: State) -> impl IntoView {
             {dial::form(state)}
             {connections::section(state)}
             {sites::section(state)}
+            {settings::section(state)}
         </main>
         <footer class="bar">
             <span class="version">{move || version(state)}</span>
-            {theme(state)}
         </footer>
     }
 }
@@ -79,24 +80,6 @@ fn failure_text(failure: Failure) -> impl IntoView {
             <p>{icon(Icon::Warning)} <span>{failure.lead}</span></p>
             {failure.detail.map(|detail| view! { <p class="small">{detail}</p> })}
         </div>
-    }
-}
-
-fn theme(state: State) -> impl IntoView {
-    let chosen = untrack(|| state.theme());
-    let choose = move |event| {
-        if let Some(theme) = Theme::named(&event_target_value(&event)) {
-            state.prefer(|preferences| preferences.theme = theme);
-        }
-    };
-    let options = Theme::ALL.map(|theme| {
-        view! { <option value=theme.name() selected=theme == chosen>{theme.label()}</option> }
-    });
-    view! {
-        <label class="theme">
-            "Colours"
-            <select data-testid="theme" on:change=choose>{options.collect_view()}</select>
-        </label>
     }
 }
 

@@ -27,6 +27,8 @@ const preferences = {
   "network.captive-portal-service.enabled": false,
   "network.connectivity-service.enabled": false,
   "network.dns.disablePrefetch": true,
+  // As in a browser that nobody drives: a network that is lost is noticed.
+  "network.manage-offline-status": true,
   "toolkit.telemetry.enabled": false,
 };
 

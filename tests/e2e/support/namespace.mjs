@@ -16,6 +16,13 @@ const setup = [
   `ip route add default via ${ADDRESS}`,
 ].join(" && ");
 
+/** Takes the inside's one link down, or up again with its route: the machine loses its network, and gets it back. */
+export function link(up) {
+  const commands = up ? ["ip link set mooring0 up", `ip route replace default via ${ADDRESS}`] : ["ip link set mooring0 down"];
+  const { status, stderr } = spawnSync("sh", ["-c", commands.join(" && ")], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`the link did not change: ${stderr}`);
+}
+
 const inside = () => process.env.MOORING_NAMESPACE === "1";
 
 /**

@@ -26,7 +26,8 @@ export function heard(page, method) {
 
 /** Waits until the page heard that there is a node. */
 export function available(page) {
-  return page.waitForFunction(() => window.node.notifications("node.available").length > 0, { timeout: 15_000 });
+  // By time: frames, the driver's own choice, do not come to a tab that another one covers.
+  return page.waitForFunction(() => window.node.notifications("node.available").length > 0, { timeout: 15_000, polling: 50 });
 }
 
 /**

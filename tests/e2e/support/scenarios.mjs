@@ -1,6 +1,6 @@
 // What both browsers must do the same way.
 import assert from "node:assert/strict";
-import { available, call, request } from "./page.mjs";
+import { available, call, heard, request } from "./page.mjs";
 import { askAndAnswer } from "./prompt.mjs";
 import { until } from "./wait.mjs";
 
@@ -120,4 +120,27 @@ export async function manyEchoes(page, peer, count, atOnce) {
     atOnce,
   );
   assert.deepEqual(wrong, []);
+}
+
+/** The machine's network goes and comes back, twice: pages and popup say so within 2 s. `link(up)` does it. */
+export async function losesItsNetwork(launched, page, link) {
+  await call(page, "events.subscribe", { events: ["node.stateChanged"] });
+  const popup = await launched.openOwn("popup.html");
+  const shows = (word) =>
+    until(`the popup to say ${word}`, () =>
+      popup.evaluate((word) => document.querySelector('[data-testid="status"]').textContent.toLowerCase().includes(word), word),
+    );
+  await shows("online");
+  for (const state of ["offline", "online", "offline", "online"]) {
+    const before = (await heard(page, "node.stateChanged")).length;
+    const start = Date.now();
+    link(state === "online");
+    const changed = await until(`the event ${state}`, async () => (await heard(page, "node.stateChanged"))[before]);
+    assert.equal(changed.state, state);
+    assert.equal((await call(page, "node.status")).state, state);
+    await shows(state);
+    const ms = Date.now() - start;
+    assert.ok(ms < 2_000, `${state} after ${ms} ms`);
+  }
+  await popup.close();
 }

@@ -102,6 +102,8 @@ const routes = {
         if (document.prerendering) {
           void node.request("node.hello", {}, "too early");
           document.addEventListener("prerenderingchange", keep, { once: true });
+          // Tells the test that it has asked while nobody looked.
+          void fetch("/asked-early");
         } else keep();
       </script>`,
     ),

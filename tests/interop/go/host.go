@@ -75,6 +75,7 @@ func newHost(o hostOptions) (host.Host, error) {
 	}
 	h.SetStreamHandler(echoProtocol, func(s network.Stream) { echo(s, o.noClose) })
 	h.SetStreamHandler(perfProtocol, perf)
+	h.SetStreamHandler(bulkProtocol, bulk)
 	return h, nil
 }
 

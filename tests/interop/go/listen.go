@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -65,15 +64,7 @@ func listen(ctx context.Context, args []string) error {
 		fmt.Println(full(a, h.ID().String()))
 	}
 
-	stdinEnded := make(chan struct{})
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		close(stdinEnded)
-	}()
-	select {
-	case <-ctx.Done():
-	case <-stdinEnded: // whoever started us is gone
-	}
+	untilEnd(ctx)
 	return nil
 }
 

@@ -14,6 +14,9 @@ const [{ createLibp2p }, { noise }, { yamux }, { tcp }, { webSockets }, { webRTC
 ]);
 
 export const ECHO = "/mooring/echo/1.0.0";
+/** Whoever opens it gets as many bytes as fit a new stream's window, and then the connection is closed. */
+export const TAIL = "/mooring/tail/1.0.0";
+const TAIL_BYTES = 256 * 1024;
 
 // The tests open hundreds of streams at once on purpose; the limits under test are the other side's.
 const STREAMS = 1024;
@@ -29,6 +32,7 @@ export async function createNode(listen = []) {
     services: { identify: identify(), ping: ping() },
   });
   await node.handle(ECHO, echo, { maxInboundStreams: STREAMS, runOnLimitedConnection: true });
+  await node.handle(TAIL, tail);
   return node;
 }
 
@@ -41,4 +45,10 @@ async function echo(stream) {
   } catch (error) {
     stream.abort(error);
   }
+}
+
+async function tail(stream, connection) {
+  stream.send(new Uint8Array(TAIL_BYTES).fill(7));
+  await stream.close();
+  await connection.close();
 }

@@ -46,6 +46,41 @@ export async function server(args = []) {
   return { ...running, on: (transport) => addressOf(running.addresses, transport) };
 }
 
+/** Starts a program that prints `count` lines about where it is, then runs until its stdin ends. */
+async function start(what, command, args, count) {
+  // Its stdin is a pipe of ours: when this process is gone, so is it.
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const lines = [];
+  const log = [];
+  readline.createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
+  readline.createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
+  try {
+    await until(`${what} to listen`, () => {
+      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${log.join("\n")}`);
+      return lines.length >= count;
+    }, 30_000);
+  } catch (error) {
+    await end(child);
+    throw error;
+  }
+  return {
+    lines,
+    log,
+    pid: child.pid,
+    close: () => end(child),
+    /** Without a goodbye. */
+    kill: () => child.kill("SIGKILL"),
+  };
+}
+
+/** A program that was started and prints multiaddrs. */
+const peerOf = ({ lines, ...running }) => ({
+  ...running,
+  addresses: lines,
+  on: (transport) => addressOf(lines, transport),
+  peer: lines[0].split("/p2p/").at(-1),
+});
+
 /**
  * A listening peer of another implementation.
  * @param {"go" | "js"} implementation
@@ -54,28 +89,53 @@ export async function server(args = []) {
  */
 export async function listen(implementation, args = [], count = implementation === "go" ? 4 : 3) {
   const [command, all] = implementations[implementation](["listen", ...args]);
-  // Its stdin is a pipe of ours: when this process is gone, so is it.
-  const child = spawn(command, all, { stdio: ["pipe", "pipe", "pipe"] });
-  const addresses = [];
-  const log = [];
-  readline.createInterface({ input: child.stdout }).on("line", (line) => addresses.push(line));
-  readline.createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
-  try {
-    await until(`the ${implementation} peer to listen`, () => {
-      if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${log.join("\n")}`);
-      return addresses.length >= count;
-    }, 30_000);
-  } catch (error) {
-    await end(child);
-    throw error;
-  }
+  return peerOf(await start(`the ${implementation} peer`, command, all, count));
+}
+
+/** A program of bench/server, as cargo built it last. The environment wins: cargo xtask sets it. */
+function benchBinary(name) {
+  const file = path.join(process.env.MOORING_BENCH_SERVERS ?? path.join(root, "target/debug"), name);
+  if (!fs.existsSync(file)) throw new Error(`no ${name}: \`cargo build -p mooring-bench-server\` makes it`);
+  return file;
+}
+
+/**
+ * Our server with the benchmarks' protocol, listening on webrtc-direct alone.
+ * @param {string} host
+ */
+export async function benchServer(host = "127.0.0.1") {
+  return peerOf(await start("the server", benchBinary("mooring-bench-server"), ["--address", host], 1));
+}
+
+/**
+ * Plain data channels on pion, or on our own stack.
+ * @param {"go" | "mooring"} stack
+ * @returns with `url(port)`, what is dialed; `port` is a proxy's, if there is one between
+ */
+export async function rawServer(stack, host = "127.0.0.1") {
+  const [command, args] = stack === "go"
+    ? [goPeer(), ["raw", "--address", host]]
+    : [benchBinary("mooring-raw-server"), ["--address", host]];
+  const { lines, ...running } = await start(`the raw ${stack} server`, command, args, 1);
+  const url = new URL(lines[0]);
   return {
-    addresses,
-    log,
-    on: (transport) => addressOf(addresses, transport),
-    peer: addresses[0].split("/p2p/").at(-1),
-    close: () => end(child),
+    ...running,
+    port: Number(url.searchParams.get("udp")),
+    url: (port) => `${url.origin}/${port ? `?port=${port}` : ""}`,
   };
+}
+
+/**
+ * A UDP proxy that is late and loses datagrams.
+ * @param {object} path
+ * @param {number} path.delay milliseconds added to a round trip
+ * @param {number} path.loss percentage of the datagrams, each way
+ * @returns with `port`
+ */
+export async function proxy(target, { delay = 0, loss = 0 }, host = "127.0.0.1") {
+  const args = ["proxy", "--address", host, "--target", `${host}:${target}`, "--delay", `${delay}ms`, "--loss", `${loss}`];
+  const { lines, ...running } = await start("the proxy", goPeer(), args, 1);
+  return { ...running, port: Number(lines[0]) };
 }
 
 /**

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use web_time::Instant;
 
 /// The tests' echo protocol: every byte back, half-close answered by half-close.
-const PROTOCOL: StreamProtocol = StreamProtocol::new("/mooring/echo/1.0.0");
+pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/mooring/echo/1.0.0");
 
 /// What became of some streams.
 #[derive(Serialize, Default)]
@@ -22,15 +22,17 @@ pub(crate) struct Report {
     errors: Vec<String>,
 }
 
-/// Opens `count` streams, `at_once` at a time, with payloads from one byte up to `bytes`.
+/// Opens `count` streams, `at_once` at a time. `sizes` are those of the first and the last payload; the others lie
+/// between.
 pub(crate) async fn streams(
     control: libp2p_stream::Control,
     peer: PeerId,
     count: usize,
     at_once: usize,
-    bytes: usize,
+    sizes: (usize, usize),
 ) -> Report {
     use futures::StreamExt as _;
+    let (first, last) = sizes;
     let begun = Instant::now();
     let mut report = Report {
         asked: count,
@@ -38,11 +40,12 @@ pub(crate) async fn streams(
     };
     let mut runs = futures::stream::iter(0..count)
         .map(|index| {
-            let size = bytes
+            let size = last
+                .saturating_sub(first)
                 .saturating_mul(index.saturating_add(1))
                 .checked_div(count)
                 .unwrap_or_default()
-                .max(1);
+                .saturating_add(first);
             let control = control.clone();
             async move {
                 let begun = Instant::now();

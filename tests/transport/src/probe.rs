@@ -16,7 +16,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::echo;
+use crate::{echo, measure};
 
 #[derive(NetworkBehaviour)]
 struct Behaviour {
@@ -50,6 +50,7 @@ pub struct Probe {
     commands: mpsc::Sender<Command>,
     control: libp2p_stream::Control,
     seen: Rc<RefCell<Seen>>,
+    held: RefCell<Vec<measure::Pinger>>,
 }
 
 /// Commands that may wait; the tests give them one by one.
@@ -68,8 +69,8 @@ impl Probe {
             tracing_wasm::set_as_global_default_with_config(config);
         }
         let identity = Keypair::generate_ed25519();
-        let config = mooring_webrtc::Config::new(&identity);
-        let transport = mooring_webrtc::Transport::new(config).boxed();
+        let config = libp2p_webrtc_websys::Config::new(&identity);
+        let transport = libp2p_webrtc_websys::Transport::new(config).boxed();
         let stream = libp2p_stream::Behaviour::new();
         let control = stream.new_control();
         let behaviour = Behaviour {
@@ -96,6 +97,7 @@ impl Probe {
             commands,
             control,
             seen,
+            held: RefCell::default(),
         })
     }
 
@@ -127,8 +129,82 @@ impl Probe {
         bytes: usize,
     ) -> Result<JsValue, JsError> {
         let peer = peer.parse()?;
-        let report = echo::streams(self.control.clone(), peer, count, at_once, bytes).await;
+        let sizes = (1, bytes);
+        let report = echo::streams(self.control.clone(), peer, count, at_once, sizes).await;
         Ok(serde_wasm_bindgen::to_value(&report)?)
+    }
+
+    /// Echo streams with payloads of the same size; resolves to a report.
+    #[wasm_bindgen(js_name = shortStreams)]
+    pub async fn short_streams(
+        &self,
+        peer: String,
+        count: usize,
+        at_once: usize,
+        bytes: usize,
+    ) -> Result<JsValue, JsError> {
+        let peer = peer.parse()?;
+        let sizes = (bytes, bytes);
+        let report = echo::streams(self.control.clone(), peer, count, at_once, sizes).await;
+        Ok(serde_wasm_bindgen::to_value(&report)?)
+    }
+
+    /// Bytes up and down, `{ up, down, rateUp, rateDown }`; resolves to the time and both hashes.
+    pub async fn bulk(&self, peer: String, order: JsValue) -> Result<JsValue, JsError> {
+        let order = serde_wasm_bindgen::from_value(order)?;
+        let transfer = measure::bulk(self.control.clone(), peer.parse()?, order).await;
+        let transfer = transfer.map_err(|error| JsError::new(&error))?;
+        Ok(serde_wasm_bindgen::to_value(&transfer)?)
+    }
+
+    /// Single bytes to and fro on one stream, with a pause of milliseconds between; resolves to milliseconds.
+    #[wasm_bindgen(js_name = roundTrips)]
+    pub async fn round_trips(
+        &self,
+        peer: String,
+        count: usize,
+        pause: u32,
+    ) -> Result<Vec<f64>, JsError> {
+        let pause = Duration::from_millis(pause.into());
+        measure::round_trips(self.control.clone(), peer.parse()?, count, pause)
+            .await
+            .map_err(|error| JsError::new(&error))
+    }
+
+    /// The same for as long as a transfer takes.
+    #[wasm_bindgen(js_name = roundTripsDuring)]
+    pub async fn round_trips_during(
+        &self,
+        peer: String,
+        order: JsValue,
+        pause: u32,
+    ) -> Result<Vec<f64>, JsError> {
+        let order = serde_wasm_bindgen::from_value(order)?;
+        let pause = Duration::from_millis(pause.into());
+        measure::round_trips_during(self.control.clone(), peer.parse()?, order, pause)
+            .await
+            .map_err(|error| JsError::new(&error))
+    }
+
+    /// Opens this many streams and keeps them, idle.
+    pub async fn hold(&self, peer: String, count: usize) -> Result<(), JsError> {
+        let peer = peer.parse()?;
+        for _ in 0..count {
+            let held = measure::Pinger::open(self.control.clone(), peer)
+                .await
+                .map_err(|error| JsError::new(&error))?;
+            self.held.borrow_mut().push(held);
+        }
+        Ok(())
+    }
+
+    /// Closes the streams that are kept.
+    pub async fn release(&self) -> Result<(), JsError> {
+        let held = self.held.take();
+        for stream in held {
+            stream.close().await.map_err(|error| JsError::new(&error))?;
+        }
+        Ok(())
     }
 
     fn command(&self, command: Command) -> Result<(), JsError> {

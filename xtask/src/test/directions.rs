@@ -1,4 +1,4 @@
-//! Dependencies point one way: `api` ← `webrtc`, `node` ← `host`, `server`; and only what runs in a page
+//! Dependencies point one way: `api` ← `webrtc`, `websocket` ← `node` ← `host`, `server`; and only what runs in a page
 //! touches web-sys.
 
 use std::collections::BTreeMap;
@@ -11,10 +11,15 @@ use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// A crate, the project's own crates that it may use, and whether it may use web-sys.
-const RULES: [(&str, &[&str], bool); 8] = [
+const RULES: [(&str, &[&str], bool); 12] = [
     ("mooring-api", &[], false),
     ("mooring-webrtc", &["mooring-api"], true),
-    ("mooring-node", &["mooring-api", "mooring-webrtc"], false),
+    ("mooring-websocket", &[], true),
+    (
+        "mooring-node",
+        &["mooring-api", "mooring-webrtc", "mooring-websocket"],
+        false,
+    ),
     (
         "mooring-host",
         &["mooring-api", "mooring-node", "mooring-webrtc"],
@@ -29,6 +34,18 @@ const RULES: [(&str, &[&str], bool); 8] = [
     ("mooring-popup", &["mooring-api"], true),
     // The transport alone, in a page, for the interoperability tests.
     ("mooring-transport-probe", &["mooring-webrtc"], true),
+    // The same with upstream's transport: nothing of ours.
+    ("mooring-upstream-peer", &[], true),
+    ("browser-webrtc-example", &["mooring-webrtc"], true),
+    (
+        "mooring-bench-server",
+        &[
+            "mooring-server",
+            "mooring-transport-probe",
+            "mooring-webrtc",
+        ],
+        false,
+    ),
     ("xtask", &[], false),
 ];
 const WEB: &str = "web-sys";

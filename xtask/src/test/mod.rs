@@ -1,5 +1,7 @@
 //! `cargo xtask test`: stages in order of price, every one run, a summary, and the sum alone on the last line.
 
+#[cfg(test)]
+mod conformance;
 mod counts;
 mod deny;
 mod directions;

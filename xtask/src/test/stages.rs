@@ -13,7 +13,7 @@ use crate::interop::{self, GO_PEER};
 use crate::process::{BUILD_LIMIT, Process, which};
 use crate::toolchain::{self, cargo};
 use crate::workspace::{Profile, Workspace};
-use crate::{apt, browsers, generate, npm, progress, server, wasm};
+use crate::{apt, browsers, fuzz, generate, npm, progress, server};
 
 /// Checks that read and do not build.
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -21,16 +21,21 @@ const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
 const E2E_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// All interop tests.
 const INTEROP_LIMIT: Duration = Duration::from_secs(20 * 60);
+/// How long each fuzz harness runs, all of them at the same time.
+const FUZZ_SECONDS: u64 = 10;
 /// A single test of a node runner, so that a hung one fails by name.
 const ONE_TEST_MS: &str = "--test-timeout=240000";
 /// What also compiles to wasm.
-const WASM_CRATES: [&str; 6] = [
+const WASM_CRATES: [&str; 9] = [
     "mooring-api",
     "mooring-webrtc",
+    "mooring-websocket",
     "mooring-node",
     "mooring-host",
     "mooring-popup",
     "mooring-transport-probe",
+    "mooring-upstream-peer",
+    "browser-webrtc-example",
 ];
 
 /// Every stage: cheap ones first, so that a slip shows early.
@@ -47,6 +52,7 @@ pub fn all() -> Vec<Stage> {
         stage("clippy, native", Group::Lint, clippy_native),
         stage("clippy, wasm", Group::Lint, clippy_wasm),
         stage("unit tests", Group::Unit, unit_tests),
+        stage("fuzz harnesses", Group::Unit, fuzz_harnesses),
         stage("generated types", Group::Lint, |workspace| {
             generate::run(workspace, true).map(fine)
         }),
@@ -122,6 +128,14 @@ fn unit_tests(workspace: &Workspace) -> Result<Outcome> {
     })
 }
 
+fn fuzz_harnesses(workspace: &Workspace) -> Result<Outcome> {
+    let finished = fuzz::harnesses(workspace, FUZZ_SECONDS).tee()?;
+    Ok(Outcome::Tested {
+        counts: counts::cargo(&finished.output),
+        success: finished.success,
+    })
+}
+
 fn build(workspace: &Workspace) -> Result<Outcome> {
     extension::build(workspace, Profile::Debug, None)?;
     server::build_with_tests(workspace)?;
@@ -175,11 +189,14 @@ fn against_others(workspace: &Workspace) -> Result<Outcome> {
             "Go is not in PATH, and the go-libp2p peer needs it".into(),
         ));
     };
-    interop::js_peer(workspace)?;
     build(workspace)?;
-    wasm::build_probe(workspace)?;
+    interop::pages(workspace, Profile::Debug)?;
     let node = node_tests(workspace, "tests/interop", INTEROP_LIMIT)?
         .env(GO_PEER, peer)
+        .env(
+            server::BENCH_VARIABLE,
+            server::folder(workspace, Profile::Debug),
+        )
         .env(
             browsers::variable(Browser::Chrome),
             browsers::find_or_install(Browser::Chrome)?,

@@ -1,4 +1,4 @@
-//! The grants on disk: `always` and `hour` in storage, `session` in the area that ends with the browser, each a
+//! The grants on disk: `always` and `hour` in storage, `session` and `once` in the area that ends with the browser, each a
 //! checksummed record in two slots. What cannot be read grants nothing.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, Grants, Term};
 use crate::{
     Area, Error, Platform, ValueError,
-    limits::{MAX_GRANT_ORIGINS, MAX_VALUES_PER_ORIGIN},
+    limits::{MAX_GRANT_ORIGINS, MAX_GRANTS_BYTES, MAX_VALUES_PER_ORIGIN},
     slots::{Found, Slots},
 };
 
@@ -96,8 +96,13 @@ impl Records {
             lasting: render(
                 grants.select(|term| matches!(term, Term::Always | Term::Hour { .. })),
             )?,
-            passing: render(grants.select(|term| term == Term::Session))?,
+            passing: render(grants.select(Term::ends_with_browser))?,
         })
+    }
+
+    /// Whether they can be stored, and read again.
+    pub(crate) fn fit(&self) -> bool {
+        self.lasting.len() <= MAX_GRANTS_BYTES && self.passing.len() <= MAX_GRANTS_BYTES
     }
 }
 

@@ -10,9 +10,9 @@ use futures::{FutureExt, channel::oneshot, select_biased};
 use mooring_api::{ErrorCode, ErrorObject, Method, RequestId, results::Granted};
 
 use super::{
-    Session, envelope,
+    Ended, InFlight, Session, envelope,
     envelope::Message,
-    plan::{Plan, plan},
+    plan::{Plan, lacking, plan},
     work::{self, Outcome},
 };
 use crate::{
@@ -32,9 +32,9 @@ pub(super) fn receive(core: &Rc<Core>, session: &Rc<Session>, message: Value) {
         Message::Cancel(id) => {
             // Taken out first: sending wakes the task.
             let cancel = session.in_flight.borrow_mut().remove(&id.key());
-            if let Some(cancel) = cancel {
+            if let Some(request) = cancel {
                 // It may have ended by itself just now, and is answered then.
-                let _ = cancel.send(());
+                let _ = request.end.send(Ended::Cancelled);
             }
         }
         Message::Request { id, method, params } => request(core, session, id, &method, params),
@@ -128,25 +128,39 @@ fn start(
     plan: Plan,
     slot: Slot,
 ) {
-    let (cancel, cancelled) = oneshot::channel();
-    session.in_flight.borrow_mut().insert(key.clone(), cancel);
+    let (end, ended) = oneshot::channel();
+    let Plan {
+        work,
+        needs,
+        timeout: limit,
+    } = plan;
+    session
+        .in_flight
+        .borrow_mut()
+        .insert(key.clone(), InFlight { end, needs });
     let (core, session) = (core.clone(), session.clone());
     core.clone().spawn(async move {
-        let time_limit = core.platform.sleep(plan.timeout);
+        let time_limit = core.platform.sleep(limit);
         let result = select_biased! {
-            cancelled = cancelled.fuse() => match cancelled {
-                Ok(()) => Some(Err(error(ErrorCode::Aborted, "The request was cancelled."))),
+            // First, so that nothing is done any more for a request that has been ended. It is out of the table,
+            // where by now another one may be under its id.
+            ended = ended.fuse() => match ended {
+                Ok(Ended::Cancelled) => Err(error(ErrorCode::Aborted, "The request was cancelled.")),
+                Ok(Ended::Revoked) => Err(lacking("taken back meanwhile")),
                 // The document is gone: nobody is there to be answered.
-                Err(_) => None,
+                Err(_) => return drop(slot),
             },
-            result = work::run(&core, &session, plan.work, plan.timeout).fuse() => Some(result),
-            () = time_limit.fuse() => Some(Err(timeout())),
+            result = work::run(&core, &session, work, limit).fuse() => {
+                session.in_flight.borrow_mut().remove(&key);
+                result
+            }
+            () = time_limit.fuse() => {
+                session.in_flight.borrow_mut().remove(&key);
+                Err(timeout())
+            }
         };
         drop(slot);
-        if let Some(result) = result {
-            session.in_flight.borrow_mut().remove(&key);
-            answer(&session, Some(id), result);
-        }
+        answer(&session, Some(id), result);
     });
 }
 

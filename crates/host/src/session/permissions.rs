@@ -5,15 +5,16 @@ use std::{rc::Rc, time::Duration};
 use futures::{FutureExt, select};
 use mooring_api::{
     Descriptor, ErrorCode, ErrorObject,
-    descriptor::{Revocation, allows_protocol},
+    descriptor::{Revocation, allows_protocol, covers},
     results::Granted,
 };
-use mooring_node::Owner;
+use mooring_node::{DialRequest, Owner, Scope, address_policy};
 
 use super::{Session, events};
 use crate::{
     error::error,
     host::Core,
+    limits::COMMAND_TIMEOUT,
     prompt::{self, Answered},
 };
 
@@ -37,7 +38,7 @@ pub(super) async fn request(
     let (open, denied_before) =
         core.grants
             .borrow()
-            .open_questions(session.origin(), session.id, now, &wanted);
+            .open_questions(session.origin(), &session.document, now, &wanted);
     if open.is_empty() {
         return if denied_before {
             Err(rejected(
@@ -89,6 +90,17 @@ async fn save(core: &Rc<Core>) -> Result<(), ErrorObject> {
     })
 }
 
+/// Stores the grants without anybody waiting for it.
+pub(crate) fn save_soon(core: &Rc<Core>) {
+    let saving = core.clone();
+    core.spawn(async move {
+        if let Err(fault) = saving.save_grants().await {
+            // What is decided holds until this host ends; then the user is asked again.
+            tracing::error!(%fault, "the grants could not be stored");
+        }
+    });
+}
+
 /// Forgets a site, at the user's word.
 pub(crate) async fn forget(core: &Rc<Core>, origin: &str) -> Result<(), ErrorObject> {
     core.grants.borrow_mut().forget(origin);
@@ -96,51 +108,68 @@ pub(crate) async fn forget(core: &Rc<Core>, origin: &str) -> Result<(), ErrorObj
     save(core).await
 }
 
-/// An origin may hold less than before: ends its streams and handlers that nothing allows any more, and its interest
-/// in connections if it may not dial any more.
+/// An origin may hold less than before: ends its requests, streams and handlers that nothing allows any more, and its
+/// interest in connections that it may not dial any more.
 pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
-    let mut dials = false;
+    // No document is open, perhaps; what lasts still counts.
+    let lasting = core.lasting(origin);
+    let mut all = lasting.clone();
     for session in core.sessions.of_origin(origin) {
         let held = session.held(core);
-        dials |= held
-            .iter()
-            .any(|held| matches!(held, Descriptor::Dial { .. }));
+        all.extend_from_slice(&held);
+        session.end_requests_without(&held);
         for stream in session.all_streams() {
             if !allows_protocol(&held, &stream.protocol) {
                 stream.reset("revoked");
             }
         }
-        core.handlers
-            .retain(session.id, |protocol| allows_protocol(&held, protocol));
+        core.handlers.retain(session.id, &lasting, |protocol| {
+            allows_protocol(&held, protocol)
+        });
     }
-    if !dials {
-        let now = core.platform.now_ms();
-        // No document is open, perhaps; what lasts still counts.
-        let lasting = core.grants.borrow().held(origin, 0, now);
-        if !lasting
-            .iter()
-            .any(|held| matches!(held, Descriptor::Dial { .. }))
-        {
-            core.spawn(release_all(core.clone(), origin.to_owned()));
-        }
+    core.handlers.retain_lasting(origin, &lasting);
+    let everywhere = Descriptor::Dial {
+        private_network: true,
+    };
+    if !covers(&all, &everywhere) {
+        // After the requests were ended, so that none of them adds an interest behind its back.
+        core.spawn(release_all(core.clone(), origin.to_owned(), all));
     }
     core.note_grants();
     events::permissions_changed(core, origin);
 }
 
-/// Gives up an origin's interest in all connections.
-async fn release_all(core: Rc<Core>, origin: String) {
+/// Gives up an origin's interest in the peers that it could not dial with what it holds, also in those that are lost
+/// with the network and would be dialed again.
+async fn release_all(core: Rc<Core>, origin: String, held: Vec<Descriptor>) {
     let Some(node) = core.node.running() else {
         return;
     };
     let owner = Owner::new(&origin);
-    let Ok(connections) = node.connections().await else {
-        return;
+    let dials = held
+        .iter()
+        .any(|held| matches!(held, Descriptor::Dial { .. }));
+    // A node that ends meanwhile has no connections.
+    let connections = match dials {
+        true => node.connections().await.unwrap_or_default(),
+        false => Vec::new(),
     };
+    let _ = node.release_all(owner.clone()).await;
     for connection in connections {
-        if connection.owners.contains(&owner) {
-            // A node that ended meanwhile has no connections.
-            let _ = node.release(connection.peer, owner.clone()).await;
+        let private = matches!(
+            address_policy::judge(&connection.remote_address, Scope::GLOBAL),
+            Err(mooring_node::Error::Refused { .. })
+        );
+        if !private && connection.owners.contains(&owner) {
+            // It is open, so that this only says again who wants it.
+            let again = DialRequest {
+                peer: Some(connection.peer),
+                addresses: Vec::new(),
+                owner: Some(owner.clone()),
+                scope: Scope::GLOBAL,
+                timeout: COMMAND_TIMEOUT,
+            };
+            let _ = node.dial(again).await;
         }
     }
 }

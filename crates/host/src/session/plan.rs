@@ -16,7 +16,7 @@ use mooring_api::{
 use mooring_node::{Scope, address_policy};
 use serde::Deserialize;
 
-use super::Session;
+use super::{Session, needs::Needs};
 use crate::{
     Value,
     error::{error, from_node},
@@ -56,10 +56,11 @@ pub(super) enum Work {
     NotBuilt(Method),
 }
 
-/// Work and its time limit.
+/// Work, its time limit, and what must be held until it is done.
 #[derive(Debug, PartialEq)]
 pub(super) struct Plan {
     pub(super) work: Work,
+    pub(super) needs: Needs,
     pub(super) timeout: Duration,
 }
 
@@ -69,7 +70,7 @@ fn bad(message: impl Into<String>) -> ErrorObject {
 }
 
 /// 4100.
-fn lacking(name: &str) -> ErrorObject {
+pub(super) fn lacking(name: &str) -> ErrorObject {
     error(
         ErrorCode::Unauthorized,
         "The site does not hold the permission for this; ask with permissions.request.",
@@ -96,7 +97,12 @@ pub(super) fn plan(
     }
     let timeout = time_limit(method, &params)?;
     let work = work(&held, method, params)?;
-    Ok(Plan { work, timeout })
+    let needs = Needs::of(method.grant(), &work);
+    Ok(Plan {
+        work,
+        needs,
+        timeout,
+    })
 }
 
 fn holds(held: &[Descriptor], name: GrantName) -> bool {

@@ -13,6 +13,9 @@ use crate::{
     limits::{READ_AHEAD, READ_CHUNK},
 };
 
+/// The remote ended the stream abruptly, or its connection did.
+pub(super) const RESET_REMOTE: &str = "remote";
+
 /// What a page says on a stream port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Said {
@@ -242,6 +245,16 @@ impl Machine {
         self.queue.clear();
         self.up = Half::Ended;
         self.settle();
+    }
+
+    /// Nothing comes or goes any more but what has come already.
+    pub(super) fn connection_gone(&mut self) {
+        if self.down == Half::Ended {
+            // Nothing is read that would end in an error.
+            self.reset(RESET_REMOTE);
+        } else {
+            self.write_stopped();
+        }
     }
 
     /// How many bytes may be read from the stream now; `None` while none may.

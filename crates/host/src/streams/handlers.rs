@@ -1,31 +1,50 @@
 //! Which origin handles which protocol, and in which of its documents.
 
 use std::{
-    cell::RefCell, collections::HashMap, future::poll_fn, rc::Rc, task::Poll, time::Duration,
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    future::poll_fn,
+    rc::Rc,
+    task::Poll,
+    time::Duration,
 };
 
 use futures::{FutureExt, StreamExt, channel::oneshot, lock::Mutex, select_biased};
 use libp2p::StreamProtocol;
-use mooring_api::{ErrorCode, ErrorObject};
-use mooring_node::IncomingStreams;
+use mooring_api::{Descriptor, ErrorCode, ErrorObject, descriptor::allows_protocol};
+use mooring_node::{IncomingStream, IncomingStreams};
 
 use super::deliver;
 use crate::{
     error::{error, from_node},
     host::Core,
-    limits::MAX_HANDLED_PER_ORIGIN,
-    quota::exceeded,
-    session::Session,
+    limits::{
+        MAX_HANDLED_BYTES_PER_ORIGIN, MAX_HANDLED_PER_ORIGIN, MAX_STREAMS_PER_ORIGIN,
+        MAX_WAITING_STREAMS, STREAM_PATIENCE,
+    },
+    quota::{Slot, exceeded},
+    session::{Session, Site},
     signal::Signal,
 };
 
 struct Handler {
-    origin: Rc<str>,
-    /// The documents that handle it; the one that said so last is the last.
+    site: Rc<Site>,
+    /// The documents that handle it; the one that said so last is the last. None: it outlives the last tab.
     documents: Vec<u64>,
+    /// Streams that came while there was none.
+    waiting: VecDeque<Waiting>,
+    /// Those that could not wait, or not so long, since a document last heard of it.
+    dropped: u32,
     incoming: Incoming,
     /// Dropping it ends the task that accepts.
     _stop: oneshot::Sender<()>,
+}
+
+/// A stream that waits for the origin's next tab.
+struct Waiting {
+    stream: IncomingStream,
+    since: Duration,
+    _slot: Slot,
 }
 
 /// Shared with the task that accepts, so that the protocol is free the moment its handler goes.
@@ -48,25 +67,46 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
-    /// Stops handling a protocol in a document.
-    pub(crate) fn unhandle(&self, session: &Session, protocol: &str) {
-        self.retain(session.id, |handled| handled != protocol);
-    }
-
-    /// A document is gone.
-    pub(crate) fn document_gone(&self, document: u64) {
-        self.retain(document, |_| false);
-    }
-
-    /// Keeps only some of what a document handles.
-    pub(crate) fn retain(&self, document: u64, keep: impl Fn(&str) -> bool) {
+    /// Removes the handlers that `stays` does not keep. Their streams are reset when nothing is borrowed any more.
+    fn keep(&self, mut stays: impl FnMut(&str, &mut Handler) -> bool) {
+        let mut gone = VecDeque::new();
         self.table.borrow_mut().retain(|protocol, handler| {
+            let stays = stays(protocol, handler);
+            if !stays {
+                gone.append(&mut handler.waiting);
+            }
+            stays
+        });
+        self.changed.notify();
+    }
+
+    /// Stops handling a protocol in a document; with its last one the protocol is free.
+    pub(crate) fn unhandle(&self, session: &Session, protocol: &str) {
+        self.keep(|handled, handler| {
+            let ours = handled == protocol && handler.site.origin == session.site.origin;
+            if ours {
+                handler.documents.retain(|other| *other != session.id);
+            }
+            !ours || !handler.documents.is_empty()
+        });
+    }
+
+    /// A document is gone, or may handle less: it keeps the protocols that `keep` names. What no document of the origin
+    /// handles any more stays as far as `lasting`, what the origin holds without a document, allows it to.
+    pub(crate) fn retain(
+        &self,
+        document: u64,
+        lasting: &[Descriptor],
+        keep: impl Fn(&str) -> bool,
+    ) {
+        self.keep(|protocol, handler| {
+            let had = handler.documents.len();
             if !keep(protocol) {
                 handler.documents.retain(|other| *other != document);
             }
-            !handler.documents.is_empty()
+            let lost_its_last = had > 0 && handler.documents.is_empty();
+            !lost_its_last || may_outlive(lasting, protocol)
         });
-        self.changed.notify();
     }
 
     /// The documents that handle something, some of them more than once.
@@ -78,12 +118,73 @@ impl Handlers {
             .collect()
     }
 
+    /// An origin holds less: ends what no document handles and may not go on by itself any more.
+    pub(crate) fn retain_lasting(&self, origin: &str, lasting: &[Descriptor]) {
+        self.keep(|protocol, handler| {
+            *handler.site.origin != *origin
+                || !handler.documents.is_empty()
+                || may_outlive(lasting, protocol)
+        });
+    }
+
+    /// Keeps a stream for the origin's next tab; whether it may wait.
+    fn wait(&self, protocol: &str, stream: IncomingStream, now: Duration) -> bool {
+        let mut table = self.table.borrow_mut();
+        let Some(site) = table.get(protocol).map(|handler| handler.site.clone()) else {
+            return false;
+        };
+        let waiting: usize = table
+            .values()
+            .filter(|handler| handler.site.origin == site.origin)
+            .map(|handler| handler.waiting.len())
+            .sum();
+        let slot = (waiting < MAX_WAITING_STREAMS)
+            .then(|| Slot::take(&site.streams, MAX_STREAMS_PER_ORIGIN))
+            .flatten();
+        let may = slot.is_some();
+        if let Some(handler) = table.get_mut(protocol) {
+            match slot {
+                Some(slot) => handler.waiting.push_back(Waiting {
+                    stream,
+                    since: now,
+                    _slot: slot,
+                }),
+                // Dropping it resets it.
+                None => handler.dropped = handler.dropped.saturating_add(1),
+            }
+        }
+        may
+    }
+
+    /// Resets the streams that have waited long enough.
+    fn end_waiting(&self, now: Duration) {
+        // Dropped when nothing is borrowed any more.
+        let mut ended = VecDeque::new();
+        for handler in self.table.borrow_mut().values_mut() {
+            let over = |waiting: &&Waiting| now.saturating_sub(waiting.since) >= STREAM_PATIENCE;
+            // The oldest is the first.
+            let count = handler.waiting.iter().take_while(over).count();
+            handler.dropped = handler
+                .dropped
+                .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+            ended.extend(handler.waiting.drain(..count));
+        }
+    }
+
+    /// How many were dropped since it was last asked.
+    pub(super) fn take_dropped(&self, protocol: &str) -> u32 {
+        self.table
+            .borrow_mut()
+            .get_mut(protocol)
+            .map_or(0, |handler| std::mem::take(&mut handler.dropped))
+    }
+
     fn judge(&self, session: &Session, protocols: &[StreamProtocol]) -> Result<(), ErrorObject> {
         let table = self.table.borrow();
         let taken = protocols.iter().find(|protocol| {
             table
                 .get(protocol.as_ref())
-                .is_some_and(|handler| handler.origin != *session.origin())
+                .is_some_and(|handler| handler.site.origin != session.site.origin)
         });
         if let Some(taken) = taken {
             return Err(
@@ -92,15 +193,24 @@ impl Handlers {
             );
         }
         let own = table
-            .values()
-            .filter(|handler| handler.origin == *session.origin())
-            .count();
+            .iter()
+            .filter(|(_, handler)| handler.site.origin == session.site.origin)
+            .map(|(protocol, _)| protocol.as_str());
         let more = protocols
             .iter()
-            .filter(|protocol| !table.contains_key(protocol.as_ref()))
-            .count();
-        if own.saturating_add(more) > MAX_HANDLED_PER_ORIGIN {
-            return Err(exceeded("handledProtocols", Duration::from_secs(1)));
+            .map(AsRef::as_ref)
+            .filter(|protocol: &&str| !table.contains_key(*protocol));
+        let (count, bytes) = own
+            .chain(more)
+            .fold((0_usize, 0_usize), |(count, bytes), id| {
+                (count.saturating_add(1), bytes.saturating_add(id.len()))
+            });
+        let full = |what| Err(exceeded(what, Duration::from_secs(1)));
+        if count > MAX_HANDLED_PER_ORIGIN {
+            return full("handledProtocols");
+        }
+        if bytes > MAX_HANDLED_BYTES_PER_ORIGIN {
+            return full("handledProtocolBytes");
         }
         Ok(())
     }
@@ -144,23 +254,37 @@ pub(crate) async fn handle(
         handlers.table.borrow_mut().insert(
             protocol.to_string(),
             Handler {
-                origin: session.origin().clone(),
+                site: session.site.clone(),
                 documents: Vec::new(),
+                waiting: VecDeque::new(),
+                dropped: 0,
                 incoming: incoming.clone(),
                 _stop: stop,
             },
         );
         core.spawn(accept(core.clone(), protocol, incoming, stopped));
     }
-    let mut table = handlers.table.borrow_mut();
-    for protocol in &protocols {
-        if let Some(handler) = table.get_mut(protocol.as_ref()) {
-            handler.documents.retain(|document| *document != session.id);
-            handler.documents.push(session.id);
+    let mut waited = Vec::new();
+    {
+        let mut table = handlers.table.borrow_mut();
+        for protocol in &protocols {
+            if let Some(handler) = table.get_mut(protocol.as_ref()) {
+                handler.documents.retain(|document| *document != session.id);
+                handler.documents.push(session.id);
+                waited.extend(handler.waiting.drain(..).map(|waiting| waiting.stream));
+            }
         }
+    }
+    for stream in waited {
+        deliver(core, session, stream);
     }
     handlers.changed.notify();
     Ok(())
+}
+
+/// Whether a handler may outlive the last tab of its origin.
+fn may_outlive(lasting: &[Descriptor], protocol: &str) -> bool {
+    lasting.contains(&Descriptor::Background {}) && allows_protocol(lasting, protocol)
 }
 
 /// Accepts until it is stopped, also when the node is started anew.
@@ -181,9 +305,9 @@ async fn accept(
         };
         if let Some(stream) = stream {
             let document = core.handlers.last_document(protocol.as_ref());
-            // Without a document there is no handler; the stream is dropped, which resets it.
-            if let Some(session) = document.and_then(|id| core.sessions.get(id)) {
-                deliver(&core, &session, stream);
+            match document.and_then(|id| core.sessions.get(id)) {
+                Some(session) => deliver(&core, &session, stream),
+                None => wait(&core, protocol.as_ref(), stream),
             }
             continue;
         }
@@ -205,4 +329,17 @@ async fn accept(
             }
         }
     }
+}
+
+/// Keeps a stream that has no tab, and ends it when it has waited too long.
+fn wait(core: &Rc<Core>, protocol: &str, stream: IncomingStream) {
+    let now = core.platform.uptime();
+    if !core.handlers.wait(protocol, stream, now) {
+        return;
+    }
+    let ending = core.clone();
+    core.spawn(async move {
+        ending.platform.sleep(STREAM_PATIENCE).await;
+        ending.handlers.end_waiting(ending.platform.uptime());
+    });
 }

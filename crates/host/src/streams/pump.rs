@@ -9,14 +9,11 @@ use std::{
 
 use futures::{AsyncRead, AsyncWrite};
 
-use super::StreamPort;
+use super::{StreamPort, credit::RESET_REMOTE};
 use crate::{
     Value,
     limits::{PUMP_STEPS, READ_CHUNK},
 };
-
-/// The remote ended the stream abruptly, or its connection did.
-const RESET_REMOTE: &str = "remote";
 
 /// Runs until the stream is over and the page has been told. Dropping `stream` at the end resets what is still open.
 pub(super) async fn run(

@@ -18,6 +18,17 @@ fn tells(machine: &mut Machine) -> Vec<Tell> {
     std::iter::from_fn(|| machine.next_tell()).collect()
 }
 
+fn port(window: u64) -> StreamPort {
+    StreamPort {
+        id: "s1".into(),
+        protocol: "/test/1".into(),
+        peer: PeerId::random(),
+        path: Path::Direct,
+        machine: RefCell::new(Machine::new(window)),
+        pump: RefCell::default(),
+    }
+}
+
 fn data(length: usize) -> Said {
     Said::Data(vec![7; length])
 }
@@ -259,12 +270,7 @@ proptest! {
             closed: false,
             steps: steps.into(),
         });
-        let port = StreamPort {
-            id: "s".into(),
-            protocol: "/p".into(),
-            machine: RefCell::new(Machine::new(window)),
-            pump: RefCell::default(),
-        };
+        let port = port(window);
         let total: usize = up.iter().sum();
         let bytes: Vec<u8> = pattern(total).collect();
         let inbox = RefCell::new(VecDeque::new());
@@ -383,12 +389,7 @@ fn failures_of_the_stream_reach_the_page() {
             vec!["credit", "stopReading", "closeWrite", "closed"],
         ),
     ] {
-        let port = StreamPort {
-            id: "s".into(),
-            protocol: "/p".into(),
-            machine: RefCell::new(Machine::new(1000)),
-            pump: RefCell::default(),
-        };
+        let port = port(1000);
         port.receive(Tell::Data(vec![1]).into_value());
         port.receive(Tell::Credit(10).into_value());
         let heard = RefCell::new(Vec::new());

@@ -1,81 +1,15 @@
-//! Through the host to a real node on loopback.
+//! Through the host to a real node on loopback: connections, and streams that pages open.
 
 use std::time::Duration;
 
-use futures::StreamExt;
-use libp2p::{PeerId, StreamProtocol, identity::Keypair};
-use mooring_node::{Config, DialRequest, Handle, ListenerEvent, OpenStream, Scope, Services};
+use libp2p::PeerId;
 use serde_json::json;
 
-use super::support::{Page, World, run};
+use super::{
+    remote::{ECHO, SITE, chat, connected, credit, data, kind, only_peer, private, say, server},
+    support::{World, run},
+};
 use crate::Value;
-
-const SITE: &str = "https://site.example";
-const ECHO: &str = "/mooring/echo/1.0.0";
-
-/// A server on loopback, and one of its addresses.
-async fn server() -> (Handle, String) {
-    let mut config = Config::server(Keypair::generate_ed25519());
-    config.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
-    config.allow_private_network = true;
-    config.services = Services {
-        echo: true,
-        ..config.services
-    };
-    let (handle, event_loop) = mooring_node::new(config).unwrap();
-    tokio::task::spawn_local(event_loop.run());
-    let mut listeners = handle.listeners().await.unwrap();
-    let Some(ListenerEvent::New(address)) = listeners.next().await else {
-        panic!("not listening");
-    };
-    (handle, address.to_string())
-}
-
-async fn connected(world: &World, permissions: serde_json::Value) -> (Page, Handle, String) {
-    world.node_is("online").await;
-    let (server, address) = server().await;
-    let page = world.page(SITE);
-    world.grant(&page, permissions).await;
-    let dialed = page
-        .call("connections.dial", json!({"addresses": [address]}))
-        .await
-        .unwrap();
-    let peer = server.local_peer_id().to_string();
-    assert_eq!(dialed["connection"]["peerId"], peer);
-    assert_eq!(dialed["connection"]["direction"], "outbound");
-    assert_eq!(dialed["connection"]["path"], "direct");
-    (page, server, peer)
-}
-
-fn private(protocols: &[&str]) -> serde_json::Value {
-    json!([
-        {"name": "peers"},
-        {"name": "dial", "privateNetwork": true},
-        {"name": "streams", "protocols": protocols}
-    ])
-}
-
-fn credit(bytes: u32) -> Value {
-    Value::object([
-        ("type", Value::text("credit")),
-        ("bytes", Value::Number(bytes.into())),
-    ])
-}
-
-fn say(kind: &str) -> Value {
-    Value::object([("type", Value::text(kind))])
-}
-
-fn data(bytes: Vec<u8>) -> Value {
-    Value::object([
-        ("type", Value::text("data")),
-        ("bytes", Value::Bytes(bytes)),
-    ])
-}
-
-fn kind(message: &Value) -> &str {
-    message.get("type").and_then(Value::as_text).unwrap()
-}
 
 #[test]
 fn dials_pings_and_lists() {
@@ -150,10 +84,16 @@ fn dials_pings_and_lists() {
 #[test]
 fn releasing_and_revoking_give_a_connection_up() {
     run(false, async {
-        for method in ["connections.release", "permissions.revoke"] {
+        let private_only = json!({"permissions": [{"name": "dial", "privateNetwork": true}]});
+        for (method, params) in [
+            ("connections.release", None),
+            ("permissions.revoke", None),
+            ("permissions.revoke", Some(private_only)),
+        ] {
             let world = World::new().await;
             let (page, server, peer) = connected(&world, private(&[ECHO])).await;
-            page.call(method, json!({"peer": peer})).await.unwrap();
+            let params = params.unwrap_or(json!({"peer": peer}));
+            page.call(method, params).await.unwrap();
             let gone = async {
                 while !server.connections().await.unwrap().is_empty() {
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -163,6 +103,60 @@ fn releasing_and_revoking_give_a_connection_up() {
                 .await
                 .expect(method);
         }
+    });
+}
+
+/// What was granted when a request came is not enough: it must still be held when the work is done.
+#[test]
+fn what_is_in_flight_when_a_grant_goes_takes_no_effect() {
+    run(false, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let (server, address) = server().await;
+        let peer = server.local_peer_id().to_string();
+        let page = world.page(SITE);
+        world.grant(&page, private(&[ECHO, "/chat/1"])).await;
+        let revoke = |name: &str| json!({"permissions": [{"name": name}]});
+
+        let dial = page.send("connections.dial", json!({"addresses": [address]}));
+        let listed = page.send("connections.list", json!({}));
+        let taken = page.send("permissions.revoke", revoke("dial"));
+        page.answer(&taken).await.unwrap();
+        assert_eq!(page.answer(&dial).await.unwrap_err().0, 4100);
+        assert!(
+            page.answer(&listed).await.is_ok(),
+            "that needs another grant"
+        );
+        // Nobody wants the connection, should it have come to one.
+        let unwanted = async {
+            while !server.connections().await.unwrap().is_empty() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(super::support::SOON, unwanted)
+            .await
+            .expect("a connection that nobody wants");
+
+        world.grant(&page, private(&[ECHO, "/chat/1"])).await;
+        page.call("connections.dial", json!({"addresses": [address]}))
+            .await
+            .unwrap();
+        let open = page.send("streams.open", json!({"peer": peer, "protocols": [ECHO]}));
+        let handle = page.send("streams.handle", json!({"protocols": ["/chat/1"]}));
+        let taken = page.send("permissions.revoke", revoke("streams"));
+        page.answer(&taken).await.unwrap();
+        let (answer, stream) = page.answer_with_stream(&open).await;
+        assert_eq!((answer.unwrap_err().0, stream), (4100, None));
+        assert_eq!(page.answer(&handle).await.unwrap_err().0, 4100);
+        // The protocol is free for whoever may handle it.
+        let other = world.page("https://other.example");
+        world.grant(&other, private(&["/chat/1"])).await;
+        other
+            .call("streams.handle", json!({"protocols": ["/chat/1"]}))
+            .await
+            .unwrap();
+        let site = world.host.core().sessions.of_origin(SITE)[0].site.clone();
+        assert_eq!((site.streams.get(), site.in_flight.get()), (0, 0));
     });
 }
 
@@ -302,84 +296,57 @@ fn streams_end_by_broken_rules_by_revocation_and_with_the_document() {
     });
 }
 
+/// A stream that is neither read nor written would not notice by itself that its connection has gone.
 #[test]
-fn inbound_streams_reach_the_tab_that_handled_last() {
+fn idle_streams_end_with_their_connection() {
     run(false, async {
+        use futures::AsyncWriteExt;
         let world = World::new().await;
-        let (page, server, _) = connected(&world, private(&["/chat/1", ECHO])).await;
-        let other = world.page("https://other.example");
-        world.grant(&other, private(&["/chat/1"])).await;
-        let handle = json!({"protocols": ["/chat/1"]});
-        page.call("streams.handle", handle.clone()).await.unwrap();
-        assert_eq!(other.fails("streams.handle", handle.clone()).await, 5007);
-        let tab = world.page(SITE);
-        tab.call("streams.handle", handle.clone()).await.unwrap();
-        let node = server.connections().await.unwrap()[0].peer;
-        let open = || OpenStream {
-            peer: node,
-            protocols: vec![StreamProtocol::new("/chat/1")],
-            allow_relayed: true,
-            dial: None,
-            owner: None,
-            timeout: Duration::from_secs(5),
-        };
-        let mut opened = server.open_stream(open()).await.unwrap();
-        let (incoming, stream) = tab.notification("streams.incoming").await;
-        let stream = stream.unwrap();
-        let peer = server.local_peer_id().to_string();
-        assert_eq!(
-            incoming,
-            json!({"stream": stream, "protocol": "/chat/1", "peer": peer})
-        );
-        // Half-closed by the remote with its last bytes, which need credit; the end comes without any more.
-        use futures::{AsyncReadExt, AsyncWriteExt};
-        opened.stream.write_all(b"hello").await.unwrap();
-        opened.stream.close().await.unwrap();
-        assert_eq!(kind(&tab.hear(&stream).await), "credit");
-        tab.say(&stream, credit(5));
-        assert_eq!(tab.hear(&stream).await, data(b"hello".to_vec()));
-        assert_eq!(kind(&tab.hear(&stream).await), "closeWrite");
-        tab.say(&stream, data(b"bye".to_vec()));
-        tab.say(&stream, say("closeWrite"));
-        let mut rest = Vec::new();
-        opened.stream.read_to_end(&mut rest).await.unwrap();
-        assert_eq!(rest, b"bye");
-        loop {
-            match kind(&tab.hear(&stream).await) {
-                "credit" => {}
-                "closed" => break,
-                other => panic!("{other}"),
-            }
+        let (page, server, _) = connected(&world, private(&["/chat/1"])).await;
+        page.call("streams.handle", json!({"protocols": ["/chat/1"]}))
+            .await
+            .unwrap();
+        let node = only_peer(&server).await;
+        let mut remotes = Vec::new();
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let mut opened = server.open_stream(chat(node)).await.unwrap();
+            opened.stream.write_all(&[7; 5000]).await.unwrap();
+            opened.stream.flush().await.unwrap();
+            let stream = page.notification("streams.incoming").await.1.unwrap();
+            assert_eq!(kind(&page.hear(&stream).await), "credit");
+            remotes.push(opened);
+            streams.push(stream);
         }
-        // The tab goes; the one before takes over. When that unhandles, another origin may.
-        drop(tab);
-        server.open_stream(open()).await.unwrap();
-        page.notification("streams.incoming").await;
-        page.call("streams.unhandle", handle.clone()).await.unwrap();
-        other.call("streams.handle", handle).await.unwrap();
-        server.open_stream(open()).await.unwrap();
-        other.notification("streams.incoming").await;
-        // What belongs to the node cannot be handled.
-        world
-            .grant(
-                &other,
-                json!([{"name": "streams", "protocols": ["/ipfs/*"]}]),
-            )
-            .await;
+        // The first one is read to its end, and stays open towards the remote.
+        remotes[0].stream.close().await.unwrap();
+        page.say(&streams[0], credit(10_000));
+        while kind(&page.hear(&streams[0]).await) != "closeWrite" {}
+        server.disconnect(node).await.unwrap();
+        let reset = page.hear(&streams[0]).await;
         assert_eq!(
-            other
-                .fails("streams.handle", json!({"protocols": ["/ipfs/ping/1.0.0"]}))
-                .await,
-            5007
+            (kind(&reset), reset.get("reason")),
+            ("reset", Some(&Value::text("remote")))
         );
-        let scope = Scope::PRIVATE;
-        let again = DialRequest {
-            peer: Some(node),
-            addresses: vec![],
-            owner: None,
-            scope,
-            timeout: Duration::from_secs(1),
+        assert_eq!(kind(&page.hear(&streams[0]).await), "closed");
+        // The second one is not read at all: what has come still can be, and nothing more can be sent.
+        assert_eq!(kind(&page.hear(&streams[1]).await), "stopReading");
+        page.say(&streams[1], credit(10_000));
+        assert_eq!(kind(&page.hear(&streams[1]).await), "data");
+        let mut last = page.hear(&streams[1]).await;
+        while kind(&last) == "data" {
+            last = page.hear(&streams[1]).await;
+        }
+        assert_eq!(kind(&last), "reset");
+        assert_eq!(kind(&page.hear(&streams[1]).await), "closed");
+        let site = world.host.core().sessions.of_origin(SITE)[0].site.clone();
+        let freed = async {
+            while site.streams.get() != 0 {
+                tokio::task::yield_now().await;
+            }
         };
-        assert!(server.dial(again).await.is_ok());
+        tokio::time::timeout(super::support::SOON, freed)
+            .await
+            .unwrap();
     });
 }

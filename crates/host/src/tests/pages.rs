@@ -211,15 +211,71 @@ fn storage_that_cannot_be_read_makes_no_identity() {
         let world = World::on(platform.clone()).await;
         world.node_is("failed").await;
         assert!(platform.stored.borrow().is_empty());
-        let page = world.page(SITE);
-        let status = page.call("node.status", json!({})).await.unwrap();
-        assert!(
-            status["reason"]
-                .as_str()
-                .unwrap()
-                .contains("cannot be read")
-        );
+        let snapshot = world.popup().snapshot(|s| s.reason.is_some()).await;
+        assert!(snapshot.reason.unwrap().contains("cannot be read"));
         platform.broken.set(false);
         world.node_is("online").await;
+    });
+}
+
+fn served(world: &World, origin: &str) -> (crate::PortEnd, Rc<super::support::Inbox>) {
+    world.connect(&Sender {
+        name: "page".into(),
+        origin: Some(origin.into()),
+        frame_id: Some(0),
+        ..Sender::default()
+    })
+}
+
+/// What the first message says, where there is one: whether there is a node.
+fn told(world: &World, origin: &str) -> Option<bool> {
+    let (_port, inbox) = served(world, origin);
+    let first = inbox.messages.borrow_mut().pop_front();
+    assert!(inbox.messages.borrow().is_empty());
+    assert_eq!(inbox.closed.get(), first.is_none());
+    first.map(|ready| ready.get("available") != Some(&Value::Null))
+}
+
+#[test]
+fn the_user_may_keep_the_node_from_sites_that_hold_nothing() {
+    run(true, async {
+        let platform = Memory::new();
+        let world = World::on(platform.clone()).await;
+        let allowed = world.page(SITE);
+        world.grant(&allowed, json!([{"name": "peers"}])).await;
+        let stranger = world.page("https://stranger.example");
+        let popup = world.popup();
+        assert!(popup.snapshot(|_| true).await.announced_everywhere);
+        let choose = |everywhere| mooring_api::popup::Command::SetAnnounced { everywhere };
+        popup.command(choose(false)).await.unwrap();
+        popup.snapshot(|s| !s.announced_everywhere).await;
+        assert_eq!(told(&world, SITE), Some(true));
+        assert_eq!(told(&world, "https://stranger.example"), Some(false));
+        // What was told is not taken back: that would only leave its requests without an answer.
+        assert!(stranger.call("node.hello", json!({})).await.is_ok());
+        // It outlives the host, and who holds nothing any more is a stranger again.
+        let again = World::on(platform.clone()).await;
+        assert_eq!(told(&again, SITE), Some(true));
+        assert_eq!(told(&again, "https://stranger.example"), Some(false));
+        let forget = mooring_api::popup::Command::ForgetSite {
+            origin: SITE.into(),
+        };
+        let popup = again.popup();
+        popup.command(forget).await.unwrap();
+        assert_eq!(told(&again, SITE), Some(false));
+        popup.command(choose(true)).await.unwrap();
+        assert_eq!(told(&again, SITE), Some(true));
+        let last = World::on(platform.clone()).await;
+        assert_eq!(told(&last, "https://stranger.example"), Some(true));
+        // What nobody can read, nobody is told: such a port is closed, to be opened again.
+        platform.put(Area::Storage, "announce", Value::Number(5.0));
+        assert_eq!(told(&World::on(platform.clone()).await, SITE), Some(false));
+        platform.remove(Area::Storage, "announce").await.unwrap();
+        platform.broken.set(true);
+        let unread = World::on(platform.clone()).await;
+        assert_eq!(told(&unread, SITE), None);
+        platform.broken.set(false);
+        tokio::time::sleep(limits::RESTART_MAX).await;
+        assert_eq!(told(&unread, SITE), Some(true));
     });
 }

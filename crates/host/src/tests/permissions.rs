@@ -51,19 +51,9 @@ fn asking_is_answered_by_the_user_and_covered_afterwards() {
         );
         assert_eq!(world.platform.windows_opened.get(), 1);
         // Another document of the origin holds it, another origin does not.
-        assert_eq!(
-            world
-                .page(SITE)
-                .call("permissions.query", json!({}))
-                .await
-                .unwrap(),
-            held
-        );
+        assert_eq!(world.page(SITE).held().await, held["granted"]);
         let other = world.page("https://site.example");
-        assert_eq!(
-            other.call("permissions.query", json!({})).await.unwrap(),
-            json!({"granted": []})
-        );
+        assert_eq!(other.held().await, json!([]));
     });
 }
 
@@ -165,10 +155,7 @@ fn a_prompt_can_only_narrow() {
         prompt.deny(Choice::Session);
         prompt.allow(Choice::Session);
         assert_eq!(page.answer(&id).await.unwrap_err().0, 4001);
-        assert_eq!(
-            page.call("permissions.query", json!({})).await.unwrap()["granted"],
-            held
-        );
+        assert_eq!(page.held().await, held);
     });
 }
 
@@ -205,7 +192,7 @@ fn requests_share_a_window_or_join_in_the_next() {
         assert!(page.answer(&first).await.is_ok());
         // `once` holds for each document that asked.
         assert!(tab.answer(&covered).await.is_ok());
-        let granted = tab.call("permissions.query", json!({})).await.unwrap()["granted"].clone();
+        let granted = tab.held().await;
         assert_eq!(granted, json!([{"name": "peers"}, {"name": "dial"}]));
         let prompt = world.prompt().await;
         assert_eq!(
@@ -318,42 +305,92 @@ fn durations_end_when_they_say() {
             ("dial", Choice::Session),
             ("background", Choice::Always),
         ] {
-            let id = page.send(
-                "permissions.request",
-                json!({"permissions": [{"name": name}]}),
-            );
-            world.prompt().await.allow(choice);
-            page.answer(&id).await.unwrap();
+            world.allow(&page, json!([{"name": name}]), choice).await;
             page.notification("permissions.changed").await;
             world.no_window().await;
         }
-        // The host crashes and comes back: what was for that document only is gone.
+        // The host crashes and comes back: what was for a document that the browser does not name is gone.
         let again = World::on(platform.clone()).await;
         let names = |granted: &serde_json::Value| -> Vec<String> {
-            let granted = granted["granted"].as_array().unwrap();
+            let granted = granted.as_array().unwrap();
             granted
                 .iter()
                 .map(|g| g["name"].as_str().unwrap().to_owned())
                 .collect()
         };
         let reloaded = again.page(SITE);
-        let held = reloaded.call("permissions.query", json!({})).await.unwrap();
+        let held = reloaded.held().await;
         assert_eq!(names(&held), ["peers", "dial", "background"]);
         // The hour passes, and the document is told.
         tokio::time::sleep(limits::HOUR + Duration::from_secs(1)).await;
-        let (held, _) = page.notification("permissions.changed").await;
-        assert_eq!(names(&held), ["identity", "dial", "background"]);
-        let held = page.call("permissions.query", json!({})).await.unwrap();
+        let (changed, _) = page.notification("permissions.changed").await;
+        assert_eq!(
+            names(&changed["granted"]),
+            ["identity", "dial", "background"]
+        );
+        let held = page.held().await;
         assert_eq!(names(&held), ["identity", "dial", "background"]);
         // The browser ends.
         platform.end_session();
         let later = World::on(platform.clone()).await;
-        let held = later
-            .page(SITE)
-            .call("permissions.query", json!({}))
-            .await
-            .unwrap();
+        let held = later.page(SITE).held().await;
         assert_eq!(names(&held), ["background"]);
+    });
+}
+
+/// A host that crashes is started anew under documents that are still there.
+#[test]
+fn once_outlives_the_host_with_its_document_and_ends_with_it() {
+    run(true, async {
+        let platform = Memory::new();
+        let stored = |platform: &Memory| {
+            let stored = platform.stored.borrow();
+            stored
+                .values()
+                .filter_map(Value::as_text)
+                .any(|text| text.contains("D0C1"))
+        };
+        let peers = json!([{"name": "peers"}]);
+        let first = World::on(platform.clone()).await;
+        let page = first.document(SITE, Some("D0C1"));
+        let wants = json!({"permissions": peers});
+        let id = page.send("permissions.request", wants.clone());
+        first.prompt().await.allow(Choice::Once);
+        page.answer(&id).await.unwrap();
+        first.host.core().save_grants().await.unwrap();
+
+        let second = World::on(platform.clone()).await;
+        let back = second.document(SITE, Some("D0C1"));
+        assert_eq!(back.held().await, peers);
+        for (origin, id) in [
+            (SITE, Some("D0C2")),
+            (SITE, None),
+            ("https://other.example", Some("D0C1")),
+        ] {
+            assert_eq!(second.document(origin, id).held().await, json!([]));
+        }
+        // It stays, whatever time passes, until the document goes.
+        tokio::time::sleep(limits::DOCUMENT_RETURN * 2).await;
+        assert_eq!(back.held().await, peers);
+        back.port.closed();
+        second.host.core().save_grants().await.unwrap();
+        let third = World::on(platform.clone()).await;
+        let again = third.document(SITE, Some("D0C1"));
+        assert_eq!(again.held().await, json!([]));
+
+        // A document that does not come back takes it along, a moment later.
+        let id = again.send("permissions.request", wants);
+        third.prompt().await.allow(Choice::Once);
+        again.answer(&id).await.unwrap();
+        third.host.core().save_grants().await.unwrap();
+        let fourth = World::on(platform.clone()).await;
+        assert!(stored(&platform));
+        tokio::time::sleep(limits::DOCUMENT_RETURN + Duration::from_secs(1)).await;
+        let late = fourth.document(SITE, Some("D0C1"));
+        assert_eq!(late.held().await, json!([]));
+        fourth.host.core().save_grants().await.unwrap();
+        let fifth = World::on(platform.clone()).await;
+        assert!(fifth.host.core().grants.borrow().sites(0).is_empty());
     });
 }
 
@@ -362,17 +399,11 @@ fn a_clock_that_is_set_back_ends_an_hour() {
     run(true, async {
         let world = World::new().await;
         let page = world.page(SITE);
-        let id = page.send(
-            "permissions.request",
-            json!({"permissions": [{"name": "peers"}]}),
-        );
-        world.prompt().await.allow(Choice::Hour);
-        page.answer(&id).await.unwrap();
+        world
+            .allow(&page, json!([{"name": "peers"}]), Choice::Hour)
+            .await;
         world.platform.clock.set(-3_600_000);
-        assert_eq!(
-            page.call("permissions.query", json!({})).await.unwrap()["granted"],
-            json!([])
-        );
+        assert_eq!(page.held().await, json!([]));
         assert_eq!(page.fails("peers.list", json!({})).await, 4100);
     });
 }
@@ -384,9 +415,7 @@ fn taking_back_is_by_name_by_value_or_all() {
         let world = World::on(platform.clone()).await;
         let page = world.page(SITE);
         let all = json!([{"name": "identity"}, {"name": "dial", "privateNetwork": true}, {"name": "streams", "protocols": ["/a/1", "/b/*"]}, {"name": "routing", "write": true}]);
-        let id = page.send("permissions.request", json!({"permissions": all}));
-        world.prompt().await.allow(Choice::Always);
-        page.answer(&id).await.unwrap();
+        world.allow(&page, all.clone(), Choice::Always).await;
         for (taken, left) in [
             (json!([{"name": "peers"}]), all.clone()),
             (
@@ -413,32 +442,19 @@ fn taking_back_is_by_name_by_value_or_all() {
         }
         // It is stored before it is answered.
         let again = World::on(platform.clone()).await;
-        let held = again
-            .page(SITE)
-            .call("permissions.query", json!({}))
-            .await
-            .unwrap();
-        assert_eq!(
-            held["granted"],
-            json!([{"name": "identity"}, {"name": "routing"}])
-        );
+        let held = again.page(SITE).held().await;
+        assert_eq!(held, json!([{"name": "identity"}, {"name": "routing"}]));
         assert_eq!(
             page.call("permissions.revoke", json!({})).await.unwrap()["granted"],
             json!([])
         );
         // What cannot be stored holds now, and the page is told.
         platform.broken.set(true);
-        let id = page.send(
-            "permissions.request",
-            json!({"permissions": [{"name": "peers"}]}),
-        );
-        world.prompt().await.allow(Choice::Always);
-        page.answer(&id).await.unwrap();
+        world
+            .allow(&page, json!([{"name": "peers"}]), Choice::Always)
+            .await;
         assert_eq!(page.fails("permissions.revoke", json!({})).await, -32603);
-        assert_eq!(
-            page.call("permissions.query", json!({})).await.unwrap()["granted"],
-            json!([])
-        );
+        assert_eq!(page.held().await, json!([]));
     });
 }
 
@@ -449,24 +465,17 @@ fn a_damaged_store_grants_nothing_and_says_so() {
         let world = World::on(platform.clone()).await;
         let page = world.page(SITE);
         for name in ["peers", "dial"] {
-            let id = page.send(
-                "permissions.request",
-                json!({"permissions": [{"name": name}]}),
-            );
-            world.prompt().await.allow(Choice::Always);
-            page.answer(&id).await.unwrap();
+            world
+                .allow(&page, json!([{"name": name}]), Choice::Always)
+                .await;
             world.no_window().await;
         }
         world.host.core().save_grants().await.unwrap();
         // One slot is enough.
         platform.put(Area::Storage, "grants.a", Value::Number(5.0));
         let again = World::on(platform.clone()).await;
-        let held = again
-            .page(SITE)
-            .call("permissions.query", json!({}))
-            .await
-            .unwrap();
-        assert!(!held["granted"].as_array().unwrap().is_empty());
+        let held = again.page(SITE).held().await;
+        assert!(!held.as_array().unwrap().is_empty());
         // A record that somebody wrote by hand has no checksum.
         for slot in ["grants.a", "grants.b"] {
             let forged = r#"mooring1.9.00.{"version":1,"origins":{}}"#;
@@ -474,27 +483,17 @@ fn a_damaged_store_grants_nothing_and_says_so() {
         }
         let damaged = World::on(platform.clone()).await;
         let page = damaged.page(SITE);
-        assert_eq!(
-            page.call("permissions.query", json!({})).await.unwrap()["granted"],
-            json!([])
-        );
+        assert_eq!(page.held().await, json!([]));
         let snapshot = damaged.popup().snapshot(|_| true).await;
         assert!(snapshot.reason.unwrap_or_default().contains("permissions"));
         // The next decision is stored as usual.
-        let id = page.send(
-            "permissions.request",
-            json!({"permissions": [{"name": "peers"}]}),
-        );
-        damaged.prompt().await.allow(Choice::Always);
-        page.answer(&id).await.unwrap();
+        damaged
+            .allow(&page, json!([{"name": "peers"}]), Choice::Always)
+            .await;
         damaged.host.core().save_grants().await.unwrap();
         let fine = World::on(platform).await;
-        let held = fine
-            .page(SITE)
-            .call("permissions.query", json!({}))
-            .await
-            .unwrap();
-        assert_eq!(held["granted"], json!([{"name": "peers"}]));
+        let held = fine.page(SITE).held().await;
+        assert_eq!(held, json!([{"name": "peers"}]));
     });
 }
 
@@ -505,17 +504,16 @@ fn a_store_that_could_not_be_read_is_not_written_over() {
         let platform = Memory::new();
         let world = World::on(platform.clone()).await;
         let page = world.page(SITE);
-        let id = page.send(
-            "permissions.request",
-            json!({"permissions": [{"name": "peers"}]}),
-        );
-        world.prompt().await.allow(Choice::Always);
-        page.answer(&id).await.unwrap();
+        world
+            .allow(&page, json!([{"name": "peers"}]), Choice::Always)
+            .await;
         world.host.core().save_grants().await.unwrap();
 
         platform.broken.set(true);
         let unread = World::on(platform.clone()).await;
         platform.broken.set(false);
+        // Until it is read that every site may know of the node.
+        tokio::time::sleep(limits::RESTART_MIN * 2).await;
         let other = unread.page("https://other.example");
         let _ = other.call("permissions.revoke", json!({})).await;
         assert_eq!(
@@ -524,11 +522,7 @@ fn a_store_that_could_not_be_read_is_not_written_over() {
         );
 
         let again = World::on(platform).await;
-        let held = again
-            .page(SITE)
-            .call("permissions.query", json!({}))
-            .await
-            .unwrap();
-        assert_eq!(held["granted"], json!([{"name": "peers"}]));
+        let held = again.page(SITE).held().await;
+        assert_eq!(held, json!([{"name": "peers"}]));
     });
 }

@@ -61,6 +61,46 @@ fn a_pause_lasts() {
 }
 
 #[test]
+fn a_network_that_is_lost_is_told_and_so_is_its_return() {
+    run(true, async {
+        let world = World::new().await;
+        // Before the node runs: it starts offline.
+        world.host.set_network(false);
+        world.node_is("offline").await;
+        world.host.set_network(true);
+        world.node_is("online").await;
+        let page = world.page("https://a.example");
+        page.call("events.subscribe", json!({"events": ["node.stateChanged"]}))
+            .await
+            .unwrap();
+        let popup = world.popup();
+        world.host.set_network(false);
+        let (changed, _) = page.notification("node.stateChanged").await;
+        assert_eq!(
+            changed,
+            json!({"state": "offline", "reason": "The network is lost."})
+        );
+        let snapshot = popup.snapshot(|s| s.state == NodeState::Offline).await;
+        assert!(!snapshot.paused);
+        tokio::time::sleep(crate::limits::SNAPSHOT_EVERY * 2).await;
+        assert_eq!(world.platform.badge.borrow().0, "offline");
+        // The user's pause is another matter, and outlasts it.
+        let pause = |paused| popup.command(Command::SetPaused { paused });
+        pause(true).await.unwrap();
+        world.host.set_network(true);
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        world.node_is("offline").await;
+        world.host.set_network(false);
+        pause(false).await.unwrap();
+        let reason = world.host.core().node.status().reason;
+        assert_eq!(reason.as_deref(), Some("The network is lost."));
+        world.host.set_network(true);
+        world.node_is("online").await;
+        assert_eq!(world.host.core().node.status().reason, None);
+    });
+}
+
+#[test]
 fn bad_commands_are_answered_or_dropped() {
     run(true, async {
         let world = World::new().await;

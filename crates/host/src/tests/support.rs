@@ -256,7 +256,13 @@ impl World {
     }
 
     pub(crate) fn page(&self, origin: &str) -> Page {
+        self.document(origin, None)
+    }
+
+    /// A page whose document the browser names.
+    pub(crate) fn document(&self, origin: &str, id: Option<&str>) -> Page {
         let sender = Sender {
+            document_id: id.map(str::to_owned),
             name: "page".into(),
             origin: Some(origin.into()),
             url: Some(format!("{origin}/")),
@@ -348,9 +354,13 @@ impl World {
 
     /// Asks for permissions and has the user allow all.
     pub(crate) async fn grant(&self, page: &Page, permissions: Json) {
+        self.allow(page, permissions, Choice::Session).await;
+    }
+
+    /// As [`grant`](World::grant), for so long.
+    pub(crate) async fn allow(&self, page: &Page, permissions: Json, choice: Choice) {
         let id = page.send("permissions.request", json!({ "permissions": permissions }));
-        let prompt = self.prompt().await;
-        prompt.allow(Choice::Session);
+        self.prompt().await.allow(choice);
         page.answer(&id).await.expect("granted");
         self.no_window().await;
     }
@@ -450,6 +460,12 @@ impl Page {
     pub(crate) async fn call(&self, method: &str, params: Json) -> Answer {
         let id = self.send(method, params);
         self.answer(&id).await
+    }
+
+    /// What the page holds.
+    pub(crate) async fn held(&self) -> Json {
+        let held = self.call("permissions.query", json!({})).await.unwrap();
+        held["granted"].clone()
     }
 
     /// The code of the error that a request ends with.

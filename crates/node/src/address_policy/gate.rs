@@ -2,7 +2,9 @@
 //! reservation, a resolved name, or a request.
 
 use std::{
+    cell::Cell,
     collections::HashMap,
+    future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -32,12 +34,24 @@ struct State {
     paused: bool,
     /// Approved addresses and by how many requests; bounded by the requests under way.
     approved: HashMap<Multiaddr, usize>,
-    /// How many of them are names: what these resolve to cannot be known in advance.
-    approved_names: usize,
     /// Peers whose private ICE candidates may be used, and by how many reasons; bounded as `approved`.
     peers: HashMap<PeerId, usize>,
     /// Does somebody with a private scope take streams from anybody?
     private_streams: bool,
+}
+
+/// Why an address may be dialed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passed {
+    /// Anybody may dial it.
+    ByScope,
+    /// A request has approved this very address.
+    Approved,
+}
+
+thread_local! {
+    /// How the address passed whose dial is being polled: what its name resolves to is dialed within that.
+    static DIALING: Cell<Option<Passed>> = const { Cell::new(None) };
 }
 
 impl Gate {
@@ -71,9 +85,6 @@ impl Gate {
         for key in &keys {
             let count = state.approved.entry(key.clone()).or_default();
             *count = count.saturating_add(1);
-            if is_name(key) {
-                state.approved_names = state.approved_names.saturating_add(1);
-            }
         }
         Approval {
             gate: Arc::clone(self),
@@ -103,34 +114,33 @@ impl Gate {
     }
 
     /// May this address be dialed now?
-    pub(super) fn check(&self, address: &Multiaddr) -> Result<(), Denied> {
+    fn check(&self, address: &Multiaddr) -> Result<Passed, Denied> {
         let state = self.lock();
         if state.paused {
             return Err(Denied::Paused);
         }
         if state.approved.contains_key(&without_peer(address)) {
-            return Ok(());
+            return Ok(Passed::Approved);
         }
         drop(state);
-        judge(address, self.scope).map_err(|_| Denied::Policy)
+        judge(address, self.scope)
+            .map(|()| Passed::ByScope)
+            .map_err(|_| Denied::Policy)
     }
 
-    /// May what a name resolved to be dialed now?
+    /// May what a name resolved to be dialed now? What an approved name leads to cannot be known in advance; any
+    /// other is judged again.
     #[cfg(not(target_arch = "wasm32"))]
-    fn check_resolved(&self, address: &Multiaddr) -> Result<(), Denied> {
-        if judge(address, self.scope).is_ok() {
-            return Ok(());
+    fn check_resolved(&self, address: &Multiaddr) -> Result<Passed, Denied> {
+        if self.lock().paused {
+            return Err(Denied::Paused);
         }
-        let state = self.lock();
-        // What arrives here has lost its upper layers: of `/tcp/80/ws`, `/tcp/80` is left.
-        let address = without_peer(address);
-        let approved =
-            state.approved_names > 0 || state.approved.keys().any(|key| key.starts_with(&address));
-        if approved {
-            Ok(())
-        } else {
-            Err(Denied::Policy)
+        if DIALING.get() == Some(Passed::Approved) {
+            return Ok(Passed::Approved);
         }
+        judge(address, self.scope)
+            .map(|()| Passed::ByScope)
+            .map_err(|_| Denied::Policy)
     }
 }
 
@@ -145,9 +155,6 @@ impl Drop for Approval {
     fn drop(&mut self) {
         let mut state = self.gate.lock();
         for key in &self.keys {
-            if is_name(key) {
-                state.approved_names = state.approved_names.saturating_sub(1);
-            }
             if let Some(count) = state.approved.get_mut(key) {
                 *count = count.saturating_sub(1);
                 if *count == 0 {
@@ -175,15 +182,6 @@ impl Drop for PeerApproval {
             }
         }
     }
-}
-
-fn is_name(address: &Multiaddr) -> bool {
-    address.iter().any(|protocol| {
-        matches!(
-            protocol,
-            Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) | Protocol::Dnsaddr(_)
-        )
-    })
 }
 
 /// The swarm adds `/p2p/…` to what it dials.
@@ -241,7 +239,7 @@ pub(crate) enum Denied {
 pub(crate) struct GatedTransport<T> {
     inner: T,
     gate: Arc<Gate>,
-    check: fn(&Gate, &Multiaddr) -> Result<(), Denied>,
+    check: fn(&Gate, &Multiaddr) -> Result<Passed, Denied>,
 }
 
 impl<T> GatedTransport<T> {
@@ -265,11 +263,50 @@ impl<T> GatedTransport<T> {
     }
 }
 
-impl<T: Transport + Unpin> Transport for GatedTransport<T> {
+/// A dial that remembers how its address passed.
+pub(crate) struct GatedDial<F> {
+    dial: F,
+    passed: Passed,
+}
+
+impl<F, O, E> Future for GatedDial<F>
+where
+    F: Future<Output = Result<O, E>> + Unpin,
+{
+    type Output = Result<O, GateError<E>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let _dialing = Dialing::begin(self.passed);
+        Pin::new(&mut self.dial)
+            .poll(cx)
+            .map_err(GateError::Transport)
+    }
+}
+
+/// Sets [`DIALING`] while it lives.
+struct Dialing(Option<Passed>);
+
+impl Dialing {
+    fn begin(passed: Passed) -> Self {
+        Self(DIALING.replace(Some(passed)))
+    }
+}
+
+impl Drop for Dialing {
+    fn drop(&mut self) {
+        DIALING.set(self.0);
+    }
+}
+
+impl<T> Transport for GatedTransport<T>
+where
+    T: Transport + Unpin,
+    T::Dial: Unpin,
+{
     type Output = T::Output;
     type Error = GateError<T::Error>;
     type ListenerUpgrade = futures::future::MapErr<T::ListenerUpgrade, fn(T::Error) -> Self::Error>;
-    type Dial = futures::future::MapErr<T::Dial, fn(T::Error) -> Self::Error>;
+    type Dial = GatedDial<T::Dial>;
 
     fn listen_on(
         &mut self,
@@ -290,13 +327,14 @@ impl<T: Transport + Unpin> Transport for GatedTransport<T> {
         address: Multiaddr,
         options: DialOpts,
     ) -> Result<Self::Dial, TransportError<Self::Error>> {
-        (self.check)(&self.gate, &address)
+        let passed = (self.check)(&self.gate, &address)
             .map_err(|denied| TransportError::Other(GateError::Denied(denied)))?;
+        let _dialing = Dialing::begin(passed);
         let dial = self
             .inner
             .dial(address, options)
             .map_err(|error| error.map(GateError::Transport))?;
-        Ok(futures::TryFutureExt::map_err(dial, GateError::Transport))
+        Ok(GatedDial { dial, passed })
     }
 
     fn poll(
@@ -315,3 +353,6 @@ impl<T: Transport + Unpin> Transport for GatedTransport<T> {
         })
     }
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;

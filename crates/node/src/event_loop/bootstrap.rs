@@ -23,6 +23,8 @@ struct Target {
     failures: u32,
     due: Instant,
     dial: Option<oneshot::Receiver<Result<Connection, Error>>>,
+    /// Should the dial under way fail, is it to be repeated at once? It may have begun without a network.
+    again: bool,
 }
 
 /// Peers that the node keeps a connection to by itself.
@@ -42,6 +44,7 @@ impl Bootstrap {
                 failures: 0,
                 due: Instant::now(),
                 dial: None,
+                again: false,
             });
             if target.addresses.len() >= DIAL_ADDRESSES {
                 return Err(Error::Config(
@@ -97,7 +100,12 @@ impl EventLoop {
                     Err(oneshot::Canceled) => target.failures = target.failures.saturating_add(1),
                 }
                 target.dial = None;
-                target.due = now.checked_add(backoff(target.failures)).unwrap_or(now);
+                let pause = if std::mem::take(&mut target.again) {
+                    Duration::ZERO
+                } else {
+                    backoff(target.failures)
+                };
+                target.due = now.checked_add(pause).unwrap_or(now);
             }
             if target.due > now {
                 continue;
@@ -123,12 +131,13 @@ impl EventLoop {
         }
     }
 
-    /// The user lets the node go on.
+    /// The user lets the node go on, or the network is back.
     pub(super) fn bootstrap_now(&mut self) {
         let now = Instant::now();
         for target in self.bootstrap.targets.values_mut() {
             target.due = now;
             target.failures = 0;
+            target.again = target.dial.is_some();
         }
     }
 }

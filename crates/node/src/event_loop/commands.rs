@@ -50,7 +50,17 @@ impl EventLoop {
                 self.release(&peer, &owner);
                 let _ = reply.send(Ok(()));
             }
+            Command::ReleaseAll(owner, reply) => {
+                for peer in self.interests.of_owner(&owner) {
+                    self.release(&peer, &owner);
+                }
+                self.network.release_all(&owner);
+                self.upgrades.release_all(&owner);
+                let _ = reply.send(Ok(()));
+            }
             Command::Disconnect(peer, reply) => {
+                self.network.forget(&peer);
+                self.upgrades.forget(&peer);
                 let result = self
                     .swarm
                     .disconnect_peer_id(peer)
@@ -70,6 +80,10 @@ impl EventLoop {
             }
             Command::SetPrivateStreams(taken, reply) => {
                 self.gate.set_private_streams(taken);
+                let _ = reply.send(Ok(()));
+            }
+            Command::SetNetwork(available, reply) => {
+                self.set_network(available);
                 let _ = reply.send(Ok(()));
             }
             Command::Measured(peer, rtt) => self.on_measured(peer, rtt),
@@ -97,6 +111,7 @@ impl EventLoop {
 
     fn release(&mut self, peer: &PeerId, owner: &Owner) {
         self.upgrades.released(peer, owner);
+        self.network.release(peer, owner);
         if self.interests.remove(peer, owner) {
             if !self.interests.is_wanted(peer) {
                 self.on_relay_released(*peer);
@@ -128,6 +143,7 @@ impl EventLoop {
         if paused {
             self.dials.fail_all(&Error::Paused);
             self.upgrades.clear();
+            self.network.forget_all();
             self.disconnect_all();
         } else {
             self.bootstrap_now();

@@ -11,7 +11,7 @@ use web_time::{Instant, SystemTime, UNIX_EPOCH};
 use super::EventLoop;
 use crate::{
     Role,
-    limits::{CROSSED_MS, HOUSEKEEPING, IDLE_TIMEOUT},
+    limits::{CROSSED_MS, HOUSEKEEPING, IDLE_TIMEOUT, PING_FAILURES},
     types::{Connection, Direction, Path, TransportKind},
 };
 
@@ -96,6 +96,13 @@ impl Connections {
 
     pub(super) fn get_mut(&mut self, id: &ConnectionId) -> Option<&mut Entry> {
         self.entries.get_mut(id)
+    }
+
+    /// Has it answered no pings?
+    pub(super) fn is_dead(&self, id: &ConnectionId) -> bool {
+        self.entries
+            .get(id)
+            .is_some_and(|entry| entry.ping_failures >= PING_FAILURES)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -280,9 +287,8 @@ impl EventLoop {
                 Path::Direct => streams.open_with(&peer),
                 Path::Relayed => streams.relayed_with(&peer),
             };
-            let used = open > 0
-                || self.relays.is_reserved(&peer)
-                || self.connections.relays_circuit(&peer);
+            let used =
+                open > 0 || self.relays.is_used(&peer) || self.connections.relays_circuit(&peer);
             self.connections
                 .close_after(&id, used.then_some(HOUSEKEEPING));
             if !used {
@@ -324,7 +330,7 @@ impl EventLoop {
             5
         } else if self.interests.is_wanted(peer) {
             if has_streams { 4 } else { 3 }
-        } else if self.relays.is_reserved(peer) {
+        } else if self.relays.is_used(peer) {
             2
         } else {
             u8::from(has_streams)

@@ -205,7 +205,7 @@ impl EventLoop {
             Ok(Plan::Reuse(id, peer)) => {
                 let result = self.interests.add(peer, owner).and_then(|()| {
                     self.update_wanted(&peer);
-                    self.on_relay_wanted(peer);
+                    self.on_relay_wanted(&peer);
                     self.snapshot(&id).ok_or(Error::NotConnected)
                 });
                 let _ = reply.send(result);

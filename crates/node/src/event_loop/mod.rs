@@ -5,6 +5,7 @@ mod bootstrap;
 mod commands;
 mod connections;
 mod dials;
+mod network;
 mod relays;
 mod subscribers;
 mod swarm_events;
@@ -18,6 +19,7 @@ use dials::Dials;
 use futures::{FutureExt, StreamExt, pin_mut, select};
 use futures_timer::Delay;
 use libp2p::{Multiaddr, Swarm, multiaddr::Protocol, swarm::SwarmEvent};
+use network::Network;
 use relays::Relays;
 use subscribers::Subscribers;
 use upgrades::Upgrades;
@@ -57,6 +59,7 @@ pub struct EventLoop {
     relays: Relays,
     upgrades: Upgrades,
     bootstrap: Bootstrap,
+    network: Network,
     events: Subscribers<Event>,
     listeners: Subscribers<ListenerEvent>,
     paused: bool,
@@ -122,6 +125,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         relays: Relays::new(config.limits.relay_reservations),
         upgrades: Upgrades::default(),
         bootstrap,
+        network: Network::default(),
         events: Subscribers::default(),
         listeners: Subscribers::default(),
         paused: false,
@@ -185,6 +189,7 @@ impl EventLoop {
         self.tick_relays(now);
         self.tick_upgrades(now);
         self.tick_bootstrap(now);
+        self.tick_network(now);
         self.peers.trim(|peer| self.connections.is_connected(peer));
     }
 
@@ -197,6 +202,7 @@ impl EventLoop {
             self.relays.next_deadline(),
             self.upgrades.next_deadline(),
             self.bootstrap.next_deadline(),
+            self.network.next_deadline(),
         ]
         .into_iter()
         .flatten()

@@ -1,33 +1,50 @@
 //! Reservations on the relays that a client is connected to.
+//!
+//! A reservation's listener is never removed while its connection lives: libp2p-relay 0.22 panics when a
+//! request is accepted whose listener has gone (`priv_client.rs`, "Relay connection exist"), the first one as well as any
+//! renewal, and whether one is under way cannot be asked. The end of the connection ends the listener.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use libp2p::{Multiaddr, PeerId, core::transport::ListenerId, multiaddr::Protocol, relay};
+use libp2p::{Multiaddr, PeerId, core::transport::ListenerId, multiaddr::Protocol};
 use web_time::Instant;
 
 use super::EventLoop;
 use crate::{
     Role,
-    limits::{RELAY_ATTEMPTS, RELAY_BACKOFF},
+    limits::{
+        RELAY_BACKOFF, RELAY_BACKOFF_MAX, RELAY_EARLY_RENEWALS, RELAY_RENEWAL_MIN, RELAY_STABLE,
+        RELAYS_BARRED,
+    },
     types::{Direction, Path},
 };
 
+/// A connected peer that relays.
 #[derive(Debug)]
 struct Relay {
-    /// Where circuits through it are listened for: `<relay>/p2p-circuit`.
-    address: Multiaddr,
+    /// Where the reservation is listened on, or asked for; this takes one of the places.
     listener: Option<ListenerId>,
-    attempts: u32,
-    retry_at: Option<Instant>,
+    /// When the reservation was made that the listener has.
+    reserved_at: Option<Instant>,
+    /// When it was last made or renewed.
+    accepted_at: Option<Instant>,
+    /// Renewals in a row that came too early.
+    early: u32,
+    /// Attempts in a row of which no reservation came that lasted.
+    failures: u32,
+    /// Without a listener: not asked before.
+    due: Instant,
 }
 
-/// The relays that this node has a reservation on, or tries to. Only connected peers are in here.
+/// The relays that this node has a reservation on, or could have. Only connected peers are in here.
 #[derive(Debug)]
 pub(super) struct Relays {
     limit: usize,
     relays: HashMap<PeerId, Relay>,
-    /// Relays whose connection nobody wants any more: a reservation would hold it open.
+    /// Peers whose connection nobody wants any more: a reservation is no reason to keep it open.
     released: HashSet<PeerId>,
+    /// Those that misbehaved, oldest first; they are not asked again.
+    barred: VecDeque<PeerId>,
 }
 
 impl Relays {
@@ -36,43 +53,92 @@ impl Relays {
             limit,
             relays: HashMap::new(),
             released: HashSet::new(),
+            barred: VecDeque::new(),
         }
     }
 
-    pub(super) fn is_reserved(&self, peer: &PeerId) -> bool {
-        self.relays
-            .get(peer)
-            .is_some_and(|relay| relay.listener.is_some())
+    /// Is this peer connected for the sake of its reservation?
+    pub(super) fn is_used(&self, peer: &PeerId) -> bool {
+        !self.released.contains(peer)
+            && self
+                .relays
+                .get(peer)
+                .is_some_and(|relay| relay.listener.is_some())
     }
 
+    /// When a free place is to be taken.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.relays
-            .values()
-            .filter_map(|relay| relay.retry_at)
-            .min()
+        self.next().map(|(_, due)| due)
     }
 
-    /// A listener ended; when it was a reservation's, there will be another attempt.
-    pub(super) fn on_listener_closed(&mut self, listener: ListenerId, now: Instant) {
-        let Some(relay) = self
+    /// The relay to ask next, and when; none while every place is taken.
+    fn next(&self) -> Option<(PeerId, Instant)> {
+        let taken = self
             .relays
-            .values_mut()
-            .find(|relay| relay.listener == Some(listener))
-        else {
+            .values()
+            .filter(|relay| relay.listener.is_some())
+            .count();
+        if taken >= self.limit {
+            return None;
+        }
+        self.relays
+            .iter()
+            .filter(|(peer, relay)| relay.listener.is_none() && !self.released.contains(peer))
+            .map(|(peer, relay)| (*peer, relay.due))
+            .min_by_key(|(_, due)| *due)
+    }
+
+    /// The place is free for another, and this relay is asked again later.
+    fn failed(&mut self, peer: &PeerId, now: Instant) {
+        let Some(relay) = self.relays.get_mut(peer) else {
             return;
         };
+        let lasted = relay
+            .reserved_at
+            .is_some_and(|at| now.saturating_duration_since(at) >= RELAY_STABLE);
+        // A relay that takes reservations and drops them at once has failed, too.
+        relay.failures = if lasted {
+            1
+        } else {
+            relay.failures.saturating_add(1)
+        };
+        let factor = 1_u32
+            .checked_shl(relay.failures.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let pause = RELAY_BACKOFF.saturating_mul(factor).min(RELAY_BACKOFF_MAX);
+        relay.due = now.checked_add(pause).unwrap_or(now);
         relay.listener = None;
-        if relay.attempts < RELAY_ATTEMPTS {
-            let factor = 1_u32.checked_shl(relay.attempts).unwrap_or(u32::MAX);
-            relay.retry_at = now.checked_add(RELAY_BACKOFF.saturating_mul(factor));
-        }
+        relay.reserved_at = None;
+        relay.accepted_at = None;
+        relay.early = 0;
     }
 
-    /// A reservation was made: later failures begin a new count.
-    pub(super) fn on_reserved(&mut self, peer: &PeerId) {
-        if let Some(relay) = self.relays.get_mut(peer) {
-            relay.attempts = 0;
+    /// A reservation was made or renewed; false when the relay makes the node renew without a pause.
+    fn accepted(&mut self, peer: &PeerId, now: Instant) -> bool {
+        let Some(relay) = self.relays.get_mut(peer) else {
+            return true;
+        };
+        relay.reserved_at.get_or_insert(now);
+        let early = relay
+            .accepted_at
+            .replace(now)
+            .is_some_and(|at| now.saturating_duration_since(at) < RELAY_RENEWAL_MIN);
+        relay.early = if early {
+            relay.early.saturating_add(1)
+        } else {
+            0
+        };
+        relay.early < RELAY_EARLY_RENEWALS
+    }
+
+    fn bar(&mut self, peer: PeerId) {
+        if self.barred.contains(&peer) {
+            return;
         }
+        if self.barred.len() >= RELAYS_BARRED {
+            self.barred.pop_front();
+        }
+        self.barred.push_back(peer);
     }
 }
 
@@ -80,92 +146,112 @@ impl EventLoop {
     /// A peer has said that it relays.
     pub(super) fn on_relay_found(&mut self, peer: PeerId) {
         if self.role != Role::Client
-            || self.paused
-            || self.relays.released.contains(&peer)
+            || !self.connections.is_connected(&peer)
             || self.relays.relays.contains_key(&peer)
-            || self.relays.relays.len() >= self.relays.limit
+            || self.relays.barred.contains(&peer)
         {
             return;
         }
-        // A relay behind a relay would not be reachable for others.
-        let Some(connection) = self
-            .connections
-            .best(&peer, false)
-            .and_then(|id| self.snapshot(&id))
-            .filter(|c| c.path == Path::Direct && c.direction == Direction::Outbound)
-        else {
-            return;
-        };
-        let mut address = connection.remote_address;
-        if let Some(Protocol::P2p(_)) = address.iter().last() {
-            address.pop();
-        }
-        let address = address.with(Protocol::P2p(peer)).with(Protocol::P2pCircuit);
+        let now = Instant::now();
         self.relays.relays.insert(
             peer,
             Relay {
-                address,
                 listener: None,
-                attempts: 0,
-                retry_at: None,
+                reserved_at: None,
+                accepted_at: None,
+                early: 0,
+                failures: 0,
+                due: now,
             },
         );
-        self.reserve(peer);
+        self.tick_relays(now);
     }
 
-    /// Nobody wants a relay any more: without its reservation it closes when no circuit uses it.
+    /// Nobody wants a peer any more: if it relays, it closes when no stream and no circuit uses it.
     pub(super) fn on_relay_released(&mut self, peer: PeerId) {
-        self.remove_relay(&peer);
         if self.connections.is_connected(&peer) {
             self.relays.released.insert(peer);
         }
     }
 
     /// Somebody wants a peer (again); if it relays, it is of use for that, too.
-    pub(super) fn on_relay_wanted(&mut self, peer: PeerId) {
-        if self.relays.released.remove(&peer)
-            && self.peers.speaks(&peer, relay::HOP_PROTOCOL_NAME.as_ref())
-        {
-            self.on_relay_found(peer);
+    pub(super) fn on_relay_wanted(&mut self, peer: &PeerId) {
+        if self.relays.released.remove(peer) {
+            self.tick_relays(Instant::now());
         }
     }
 
-    /// A peer is no longer connected.
+    /// A peer is no longer connected. Its listener ends with the connection.
     pub(super) fn on_relay_gone(&mut self, peer: &PeerId) {
         self.relays.released.remove(peer);
-        self.remove_relay(peer);
+        self.relays.relays.remove(peer);
+        self.tick_relays(Instant::now());
     }
 
-    fn remove_relay(&mut self, peer: &PeerId) {
-        if let Some(relay) = self.relays.relays.remove(peer)
-            && let Some(listener) = relay.listener
-        {
-            self.swarm.remove_listener(listener);
-        }
-    }
-
-    pub(super) fn tick_relays(&mut self, now: Instant) {
-        let due: Vec<PeerId> = self
-            .relays
-            .relays
-            .iter()
-            .filter(|(_, relay)| relay.retry_at.is_some_and(|at| at <= now))
-            .map(|(peer, _)| *peer)
-            .collect();
-        for peer in due {
-            self.reserve(peer);
-        }
-    }
-
-    fn reserve(&mut self, peer: PeerId) {
-        let Some(relay) = self.relays.relays.get_mut(&peer) else {
+    /// A reservation was made or renewed.
+    pub(super) fn on_relay_accepted(&mut self, peer: &PeerId) {
+        if self.relays.accepted(peer, Instant::now()) {
             return;
-        };
-        relay.retry_at = None;
-        relay.attempts = relay.attempts.saturating_add(1);
-        match self.swarm.listen_on(relay.address.clone()) {
-            Ok(listener) => relay.listener = Some(listener),
-            Err(error) => tracing::debug!(%peer, %error, "cannot reserve on the relay"),
         }
+        // libp2p-relay renews when the relay says so, at once if that is what it says.
+        tracing::debug!(%peer, "closed: it lets its reservation be renewed over and over");
+        self.relays.bar(*peer);
+        // An error only says that it has gone by itself.
+        let _ = self.swarm.disconnect_peer_id(*peer);
+    }
+
+    /// A listener ended; when it was a reservation's, another relay has its place, or this one later.
+    pub(super) fn on_relay_listener_closed(&mut self, listener: ListenerId) {
+        let relays = &self.relays.relays;
+        let found = relays
+            .iter()
+            .find(|(_, relay)| relay.listener == Some(listener))
+            .map(|(peer, _)| *peer);
+        if let Some(peer) = found {
+            let now = Instant::now();
+            self.relays.failed(&peer, now);
+            self.tick_relays(now);
+        }
+    }
+
+    /// Takes the places that are free.
+    pub(super) fn tick_relays(&mut self, now: Instant) {
+        // Each turn either takes a place or moves a relay's time into the future.
+        while let Some((peer, due)) = self.relays.next()
+            && due <= now
+            && !self.paused
+        {
+            let listener = self.relay_address(&peer).and_then(|address| {
+                self.swarm
+                    .listen_on(address)
+                    .inspect_err(
+                        |error| tracing::debug!(%peer, %error, "cannot reserve on the relay"),
+                    )
+                    .ok()
+            });
+            match (listener, self.relays.relays.get_mut(&peer)) {
+                (Some(listener), Some(relay)) => relay.listener = Some(listener),
+                _ => self.relays.failed(&peer, now),
+            }
+        }
+    }
+
+    /// Where circuits through a relay are listened for: `<relay>/p2p-circuit`.
+    fn relay_address(&self, peer: &PeerId) -> Option<Multiaddr> {
+        // A relay behind a relay would not be reachable for others.
+        let connection = self
+            .connections
+            .best(peer, false)
+            .and_then(|id| self.snapshot(&id))
+            .filter(|c| c.path == Path::Direct && c.direction == Direction::Outbound)?;
+        let mut address = connection.remote_address;
+        if let Some(Protocol::P2p(_)) = address.iter().last() {
+            address.pop();
+        }
+        Some(
+            address
+                .with(Protocol::P2p(*peer))
+                .with(Protocol::P2pCircuit),
+        )
     }
 }

@@ -49,6 +49,10 @@ impl EventLoop {
                 if !upgrade {
                     self.on_dial_failed(connection_id, causes(&error));
                 }
+                // It may have been theirs; they have others to try, or to wait until then.
+                let now = Instant::now();
+                self.tick_bootstrap(now);
+                self.tick_network(now);
             }
             SwarmEvent::NewListenAddr { address, .. } => {
                 let room = self.swarm.external_addresses().count() < EXTERNAL_ADDRESSES;
@@ -75,7 +79,7 @@ impl EventLoop {
                 if let Err(error) = &reason {
                     tracing::debug!(cause = root_cause(error), "a listener ended");
                 }
-                self.relays.on_listener_closed(listener_id, Instant::now());
+                self.on_relay_listener_closed(listener_id);
                 for address in addresses {
                     self.listeners
                         .emit(&ListenerEvent::Expired(self.full_address(&address)));
@@ -159,12 +163,20 @@ impl EventLoop {
             Some(ConnectionError::IO(error)) => Some(root_cause(error)),
         };
         let connection = self.snapshot(&id);
+        // What this node closed itself has no cause, unless it closed it as dead.
+        let broke = matches!(cause, Some(ConnectionError::IO(_))) || self.connections.is_dead(&id);
         self.connections.remove(&id);
         let gone = !self.connections.is_connected(&peer);
-        if let Some(connection) = &connection {
-            self.on_upgrade_closed(connection, gone, cause);
-        }
+        let again = connection
+            .as_ref()
+            .is_some_and(|connection| self.on_upgrade_closed(connection, gone, cause));
         if gone {
+            if broke
+                && !again
+                && let Some(connection) = &connection
+            {
+                self.network.on_lost(connection, Instant::now());
+            }
             self.interests.forget(&peer);
             self.on_relay_gone(&peer);
             self.bootstrap.on_disconnected(&peer, Instant::now());
@@ -201,7 +213,7 @@ impl EventLoop {
             BehaviourEvent::RelayClient(relay::client::Event::ReservationReqAccepted {
                 relay_peer_id,
                 ..
-            }) => self.relays.on_reserved(&relay_peer_id),
+            }) => self.on_relay_accepted(&relay_peer_id),
             _ => {}
         }
     }

@@ -94,6 +94,19 @@ impl Upgrades {
         }
     }
 
+    /// An owner does not want any peer any more.
+    pub(super) fn release_all(&mut self, owner: &Owner) {
+        let peers: Vec<PeerId> = self.peers.keys().copied().collect();
+        for peer in peers {
+            self.released(&peer, owner);
+        }
+    }
+
+    /// The user wants this peer gone.
+    pub(super) fn forget(&mut self, peer: &PeerId) {
+        self.peers.remove(peer);
+    }
+
     /// An attempt that was ours failed; there will be another one. `false`: it was not ours.
     pub(super) fn failed(&mut self, id: ConnectionId, now: Instant) -> bool {
         let ours = |upgrade: &Upgrade| upgrade.attempt.as_ref().is_some_and(|it| it.id == id);
@@ -214,13 +227,13 @@ impl EventLoop {
         }
     }
 
-    /// A connection has closed, and `gone`, with it the peer. Call while its owners are known.
+    /// A connection has closed, and `gone`, with it the peer. Call while its owners are known. Whether it will be dialed again.
     pub(super) fn on_upgrade_closed(
         &mut self,
         connection: &Connection,
         gone: bool,
         cause: Option<&ConnectionError>,
-    ) {
+    ) -> bool {
         let peer = connection.peer;
         let died = connection.transport == TransportKind::Webrtc && died(cause) && !self.paused;
         if died && self.interests.is_wanted(&peer) {
@@ -249,6 +262,10 @@ impl EventLoop {
         {
             self.upgrades.peers.remove(&peer);
         }
+        self.upgrades
+            .peers
+            .get(&peer)
+            .is_some_and(|upgrade| upgrade.lost.is_some())
     }
 
     pub(super) fn tick_upgrades(&mut self, now: Instant) {

@@ -2,26 +2,17 @@
 
 use std::io;
 
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
 
-use crate::{
-    IncomingStreams,
-    limits::{COPY_BUFFER, SERVICE_STREAMS},
-};
+use crate::{IncomingStreams, limits::COPY_BUFFER};
 
 /// The protocol's id.
 pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/mooring/echo/1.0.0");
 
 /// Serves until the streams end.
 pub(crate) async fn serve(streams: IncomingStreams) {
-    streams
-        .for_each_concurrent(SERVICE_STREAMS, |incoming| async move {
-            if let Err(error) = echo(incoming.stream).await {
-                tracing::debug!(peer = %incoming.peer, %error, "echo ended");
-            }
-        })
-        .await;
+    super::serve("echo", streams, echo).await;
 }
 
 /// Reads no more before it has written what it read: the remote's own window is the bound.

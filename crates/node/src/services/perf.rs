@@ -3,13 +3,13 @@
 
 use std::io;
 
-use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::StreamProtocol;
 
 use crate::{
-    IncomingStreams,
+    Error, IncomingStreams,
     handle::within,
-    limits::{COPY_BUFFER, PERF_TIMEOUT, SERVICE_STREAMS},
+    limits::{COPY_BUFFER, PERF_TIMEOUT},
 };
 
 /// The protocol's id.
@@ -17,18 +17,11 @@ pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/perf/1.0.0");
 
 /// Serves until the streams end.
 pub(crate) async fn serve(streams: IncomingStreams) {
-    streams
-        .for_each_concurrent(SERVICE_STREAMS, |incoming| async move {
-            let run = async {
-                run(incoming.stream)
-                    .await
-                    .map_err(|_| crate::Error::StreamReset)
-            };
-            if let Err(error) = within(PERF_TIMEOUT, run).await {
-                tracing::debug!(peer = %incoming.peer, %error, "perf ended");
-            }
-        })
-        .await;
+    super::serve("perf", streams, |stream| async {
+        let run = async { run(stream).await.map_err(|_| Error::StreamReset) };
+        within(PERF_TIMEOUT, run).await.map_err(io::Error::other)
+    })
+    .await;
 }
 
 async fn run(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {

@@ -13,10 +13,10 @@ use std::{
 };
 
 pub(crate) use behaviour::{Behaviour, Idle};
-use futures::{AsyncRead, AsyncWrite, channel::mpsc};
+use futures::{AsyncRead, channel::mpsc};
 use registry::{AcceptorGuard, Permit};
 
-use crate::types::IncomingStream;
+use crate::{forward::forward_write, types::IncomingStream};
 
 /// A stream that counts against the node's limits until it is dropped. Dropping it resets it
 /// unless both directions have ended; `poll_close` half-closes it.
@@ -36,23 +36,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_close(cx)
-    }
-}
+forward_write!(Stream);
 
 /// Streams that remotes open for the accepted protocols. Dropping it stops accepting, and resets
 /// those that were not taken.

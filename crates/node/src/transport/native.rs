@@ -34,7 +34,8 @@ fn resolving_tcp(gate: &Arc<Gate>) -> Result<Resolving, Error> {
 }
 
 pub(super) fn build(config: &Config, gate: &Arc<Gate>) -> Result<BoxedTransport, Error> {
-    let mut webrtc = mooring_webrtc::Config::new(&config.keypair);
+    let mut webrtc = mooring_webrtc::Config::new(&config.keypair)
+        .with_max_connections_per_source(config.limits.webrtc_connections_per_host);
     if let Some(certificate) = &config.webrtc_certificate {
         webrtc = webrtc.with_certificate(certificate.clone());
     }

@@ -32,7 +32,7 @@ pub(super) fn build(config: &Config, _gate: &Arc<Gate>) -> Result<BoxedTransport
         .boxed(),
         UPGRADE_TIMEOUT,
     );
-    let websocket = libp2p_websocket_websys::Transport::default()
+    let websocket = mooring_websocket::Transport::new()
         .upgrade(Version::V1Lazy)
         .authenticate(noise_config(&config.keypair)?)
         .multiplex(yamux::Upgrade)

@@ -8,7 +8,7 @@ use std::{future::Future, time::Duration};
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identity::Keypair, multiaddr::Protocol};
 use mooring_node::{
-    Config, Connection, DialRequest, Error, EventLoop, Handle, ListenerEvent, OpenStream,
+    Config, Connection, DialRequest, Error, EventLoop, Handle, Limits, ListenerEvent, OpenStream,
     OpenedStream, Owner, Scope, Stream,
 };
 use tokio::task::JoinHandle;
@@ -19,6 +19,7 @@ pub const TCP: &str = "/ip4/127.0.0.1/tcp/0";
 pub const WS: &str = "/ip4/127.0.0.1/tcp/0/ws";
 pub const WEBRTC: &str = "/ip4/127.0.0.1/udp/0/webrtc-direct";
 pub const ECHO: StreamProtocol = StreamProtocol::new("/mooring/echo/1.0.0");
+pub const CHAT: StreamProtocol = StreamProtocol::new("/chat/1.0.0");
 
 /// Waits, but not for ever.
 pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
@@ -101,6 +102,43 @@ impl Node {
             .iter()
             .any(|c| c.peer == peer)
     }
+
+    /// Until no connection to this peer is left.
+    pub async fn lets_go_of(&self, peer: PeerId) {
+        eventually("closed", || async { !self.is_connected(peer).await }).await;
+    }
+
+    /// How many circuits lead to it.
+    pub async fn circuits(&self) -> usize {
+        let addresses = self.handle.addresses().await.unwrap();
+        addresses
+            .iter()
+            .filter(|address| address.iter().any(|part| part == Protocol::P2pCircuit))
+            .filter(|address| address.iter().all(|part| part != Protocol::WebRTC))
+            .count()
+    }
+}
+
+/// Takes connections and says nothing.
+pub struct Silent {
+    pub address: Multiaddr,
+    _listener: tokio::net::TcpListener,
+}
+
+impl Silent {
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        Self {
+            address: format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap(),
+            _listener: listener,
+        }
+    }
+
+    /// As if this peer were there.
+    pub fn as_peer(&self, peer: PeerId) -> Multiaddr {
+        self.address.clone().with(Protocol::P2p(peer))
+    }
 }
 
 pub fn client_config() -> Config {
@@ -124,8 +162,25 @@ pub fn server_config(listen: &str) -> Config {
     config
 }
 
+pub fn with_limits(mut config: Config, change: impl FnOnce(&mut Limits)) -> Config {
+    change(&mut config.limits);
+    config
+}
+
 pub fn site() -> Owner {
     Owner::new("https://site.example")
+}
+
+pub fn other_site() -> Owner {
+    Owner::new("https://other.example")
+}
+
+/// A request of another owner.
+pub fn request_of(owner: Owner, address: &Multiaddr) -> DialRequest {
+    DialRequest {
+        owner: Some(owner),
+        ..request(address)
+    }
 }
 
 pub fn request(address: &Multiaddr) -> DialRequest {

@@ -7,7 +7,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use prost::Message as _;
 
-use crate::limits::{MAX_JOINED_FRAME, MAX_RECEIVED_FRAME, MAX_SENT_FRAME};
+use crate::limits::{FRAME_OVERHEAD, MAX_JOINED_FRAME, MAX_RECEIVED_FRAME, MAX_SENT_FRAME};
 
 /// A flag of a frame. Values the spec does not know are ignored, as protobuf does for enums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
@@ -59,16 +59,32 @@ impl Frame {
     /// Fails with [`FrameError::TooLarge`] above [`MAX_SENT_FRAME`]; payloads of up to
     /// [`crate::limits::MAX_SENT_PAYLOAD`] always fit.
     pub fn encode(&self) -> Result<Bytes, FrameError> {
-        let message = Message {
-            flag: self.flag.map(|flag| flag as i32),
-            message: (!self.data.is_empty()).then(|| self.data.clone()),
-        };
-        let encoded = message.encode_length_delimited_to_vec();
-        if encoded.len() > MAX_SENT_FRAME {
-            return Err(FrameError::TooLarge);
-        }
-        Ok(encoded.into())
+        encode(self.flag, &self.data)
     }
+}
+
+/// The bytes on the wire of a frame with this flag and data, which is copied once.
+pub fn encode(flag: Option<Flag>, data: &[u8]) -> Result<Bytes, FrameError> {
+    // prost wants to own what it encodes: that would be a copy more. The two fields are written here (tag, length, bytes).
+    let mut head = Vec::with_capacity(FRAME_OVERHEAD);
+    if let Some(flag) = flag {
+        prost::encoding::int32::encode(1, &(flag as i32), &mut head);
+    }
+    if !data.is_empty() {
+        prost::encoding::encode_key(2, prost::encoding::WireType::LengthDelimited, &mut head);
+        prost::encoding::encode_varint(data.len() as u64, &mut head);
+    }
+    let body = head.len().saturating_add(data.len());
+    let prefix = prost::length_delimiter_len(body);
+    let total = prefix.saturating_add(body);
+    if total > MAX_SENT_FRAME {
+        return Err(FrameError::TooLarge);
+    }
+    let mut encoded = BytesMut::with_capacity(total);
+    prost::encoding::encode_varint(body as u64, &mut encoded);
+    encoded.extend_from_slice(&head);
+    encoded.extend_from_slice(data);
+    Ok(encoded.freeze())
 }
 
 /// The channel messages that an encoded frame is sent as: a large one's length prefix by itself, then
@@ -111,6 +127,44 @@ impl Decoder {
         }
     }
 
+    /// Appends what arrived, and takes the next frame out of it without a copy if the frame ends with it: as every
+    /// large one does that we or go-libp2p or js-libp2p send.
+    pub fn push_owned(&mut self, bytes: Bytes) -> Result<Option<Frame>, FrameError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        match self.whole(&bytes) {
+            Some(skip) => {
+                self.buffer = BytesMut::new();
+                let memory = bytes.len();
+                read(bytes.slice(skip..), memory)
+                    .map(Some)
+                    .inspect_err(|&error| {
+                        self.failed = Some(error);
+                    })
+            }
+            None => {
+                self.push(&bytes);
+                self.next_frame()
+            }
+        }
+    }
+
+    /// Where in `bytes` the body of a frame begins that ends where they end.
+    fn whole(&self, bytes: &[u8]) -> Option<usize> {
+        use unsigned_varint::decode;
+        let (length, skip) = if self.buffer.is_empty() {
+            let (length, rest) = decode::u32(bytes).ok()?;
+            (length, bytes.len().saturating_sub(rest.len()))
+        } else {
+            let (length, rest) = decode::u32(&self.buffer).ok()?;
+            rest.is_empty().then_some((length, 0))?
+        };
+        let body = bytes.len().saturating_sub(skip);
+        let length = usize::try_from(length).ok()?;
+        (length == body && length <= MAX_RECEIVED_FRAME).then_some(skip)
+    }
+
     /// The next whole frame; `None` until more arrives.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         if let Some(error) = self.failed {
@@ -147,12 +201,22 @@ impl Decoder {
             // Let go of the allocation together with the payload, which shares it.
             self.buffer = BytesMut::new();
         }
-        let message = Message::decode(body).map_err(|_| FrameError::Body)?;
-        Ok(Some(Frame {
-            data: message.message.unwrap_or_default(),
-            flag: message.flag.and_then(|flag| Flag::try_from(flag).ok()),
-        }))
+        read(body, usize::MAX).map(Some)
     }
+}
+
+/// Reads a body that shares `memory` bytes with others.
+fn read(body: Bytes, memory: usize) -> Result<Frame, FrameError> {
+    let message = Message::decode(body).map_err(|_| FrameError::Body)?;
+    let mut data = message.message.unwrap_or_default();
+    // Whoever keeps a payload pays for its length; a short one must not keep all that it came with.
+    if data.len() < memory / 2 {
+        data = Bytes::copy_from_slice(&data);
+    }
+    Ok(Frame {
+        data,
+        flag: message.flag.and_then(|flag| Flag::try_from(flag).ok()),
+    })
 }
 
 #[cfg(test)]

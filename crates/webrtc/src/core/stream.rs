@@ -30,7 +30,7 @@ use web_time::Instant;
 
 use super::{
     budget::Share,
-    frame::{Decoder, Flag, Frame},
+    frame::{self, Decoder, Flag, Frame, FrameError},
 };
 use crate::limits;
 
@@ -161,15 +161,34 @@ impl Stream {
             return;
         }
         self.decoder.push(bytes);
+        let first = self.decoder.next_frame();
+        self.on_frames(first, now);
+    }
+
+    /// The same without a copy of the payload, where the message is the backend's to give away.
+    pub fn on_owned_message(&mut self, bytes: Bytes, now: Instant) {
+        if self.is_done() {
+            return;
+        }
+        let first = self.decoder.push_owned(bytes);
+        self.on_frames(first, now);
+    }
+
+    fn on_frames(&mut self, first: Result<Option<Frame>, FrameError>, now: Instant) {
+        let mut next = first;
         loop {
-            match self.decoder.next_frame() {
+            match next {
                 Ok(Some(frame)) => self.on_frame(frame, now),
                 Ok(None) => break,
                 Err(_) => self.fail(Failure::Protocol, true),
             }
             if self.is_done() {
+                // Whatever follows is nobody's business any more.
+                self.decoder = Decoder::default();
+                self.account();
                 return;
             }
+            next = self.decoder.next_frame();
         }
         if !self.account() {
             self.fail(Failure::Overflow, true);
@@ -264,6 +283,18 @@ impl Stream {
         self.received.len().saturating_add(self.decoder.buffered())
     }
 
+    /// Bytes that the application can read now.
+    pub fn readable(&self) -> usize {
+        self.received.len()
+    }
+
+    /// Gives the stream up because its reader stands still and others need the room.
+    pub fn on_stalled(&mut self) {
+        if !self.is_done() {
+            self.fail(Failure::Overflow, true);
+        }
+    }
+
     /// Whether both halves have ended and the channel is, or is about to be, closed. What was
     /// received before can still be read.
     pub fn is_done(&self) -> bool {
@@ -316,7 +347,7 @@ impl Stream {
         }
         let taken = bytes.len().min(space).min(limits::MAX_SENT_PAYLOAD);
         let payload = bytes.get(..taken).unwrap_or_default();
-        self.send(&Frame::data(Bytes::copy_from_slice(payload)));
+        self.send(None, payload);
         Poll::Ready(Ok(taken))
     }
 
@@ -334,7 +365,7 @@ impl Stream {
     pub fn close(&mut self, now: Instant) -> Poll<Result<(), Failure>> {
         match self.sending {
             Sending::Open => {
-                self.send(&Frame::flag(Flag::Fin));
+                self.send(Some(Flag::Fin), &[]);
                 self.sending = Sending::FinSent;
                 if self.channel == Channel::Open {
                     self.rearm(now);
@@ -343,7 +374,7 @@ impl Stream {
             }
             Sending::Stopped => {
                 // Nobody reads it, but it lets the remote end its own record of the stream.
-                self.send(&Frame::flag(Flag::Fin));
+                self.send(Some(Flag::Fin), &[]);
                 self.sending = Sending::Done;
                 self.rearm(now);
                 self.settle();
@@ -376,7 +407,7 @@ impl Stream {
             Sending::FinSent | Sending::Done | Sending::Failed(_) => {
                 if self.receiving == Receiving::Open {
                     self.receiving = Receiving::Discarding;
-                    self.send(&Frame::flag(Flag::StopSending));
+                    self.send(Some(Flag::StopSending), &[]);
                 }
                 if self.deadline.is_none() {
                     self.rearm(now);
@@ -392,10 +423,11 @@ impl Stream {
         if !frame.data.is_empty() {
             match self.receiving {
                 Receiving::Open => {
-                    self.received.push(&frame.data);
+                    let length = frame.data.len();
+                    self.received.push(frame.data);
                     self.wake_reader = true;
                     if !self.account() {
-                        self.received.forget_last(frame.data.len());
+                        self.received.forget_last(length);
                         self.fail(Failure::Overflow, true);
                         return;
                     }
@@ -415,7 +447,7 @@ impl Stream {
                     self.wake_reader = true;
                 }
                 if !std::mem::replace(&mut self.fin_ack_sent, true) {
-                    self.send(&Frame::flag(Flag::FinAck));
+                    self.send(Some(Flag::FinAck), &[]);
                 }
             }
             Some(Flag::FinAck) => {
@@ -468,7 +500,7 @@ impl Stream {
         self.decoder = Decoder::default();
         self.account();
         if tell_remote {
-            self.send(&Frame::flag(Flag::Reset));
+            self.send(Some(Flag::Reset), &[]);
         } else {
             self.outbox.clear();
             self.outbox_bytes = 0;
@@ -527,9 +559,9 @@ impl Stream {
         }
     }
 
-    fn send(&mut self, frame: &Frame) {
+    fn send(&mut self, flag: Option<Flag>, data: &[u8]) {
         // Payloads are cut to fit, so this cannot fail; if it did, the stream could not go on.
-        match frame.encode() {
+        match frame::encode(flag, data) {
             Ok(bytes) => {
                 self.outbox_bytes = self.outbox_bytes.saturating_add(bytes.len());
                 self.outbox.push_back(bytes);

@@ -9,7 +9,8 @@ use super::limits;
 /// Decides whether a STUN request with unknown credentials may cost more than reading it.
 pub(crate) struct Admission {
     overall: Bucket,
-    sources: HashMap<Source, PerSource>,
+    sources: HashMap<Source, Known>,
+    per_source: PerSource,
     pending: usize,
     /// When the table may be swept again: a full sweep for each stranger would be an attack of its own.
     next_sweep: Instant,
@@ -24,9 +25,28 @@ pub(crate) enum Source {
     Rest,
 }
 
-struct PerSource {
+/// How many connections one source may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PerSource {
+    pub(crate) remote: usize,
+    /// Whoever is on this machine has easier ways to keep others out, and a forwarder on it is many peers at one address.
+    pub(crate) loopback: usize,
+}
+
+impl Default for PerSource {
+    fn default() -> Self {
+        Self {
+            remote: limits::MAX_PER_SOURCE,
+            loopback: limits::MAX_CONNECTIONS,
+        }
+    }
+}
+
+struct Known {
     bucket: Bucket,
     pending: usize,
+    /// With those that are pending.
+    connections: usize,
 }
 
 /// Why a stranger was not let in; counted by the listener.
@@ -36,6 +56,8 @@ pub(crate) enum Refusal {
     Rate,
     /// Too many unfinished handshakes.
     Pending,
+    /// Too many connections of this source.
+    PerSource,
 }
 
 impl Source {
@@ -51,8 +73,9 @@ impl Source {
 }
 
 impl Admission {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(per_source: PerSource, now: Instant) -> Self {
         Self {
+            per_source,
             overall: Bucket::new(limits::NEW_PEERS_PER_SECOND, limits::NEW_PEERS_BURST, now),
             sources: HashMap::new(),
             pending: 0,
@@ -60,13 +83,19 @@ impl Admission {
         }
     }
 
-    /// Takes a place for a handshake, to be given back with [`Admission::finished`] and the same source.
+    /// Takes a place for a connection and one for its handshake, to be given back with [`Admission::left`],
+    /// [`Admission::finished`] and the same source.
     pub(crate) fn admit(&mut self, ip: IpAddr, now: Instant) -> Result<Source, Refusal> {
         let source = self.source(ip, now);
         let entry = self
             .sources
             .entry(source)
-            .or_insert_with(|| PerSource::new(now));
+            .or_insert_with(|| Known::new(now));
+        let most = if ip.to_canonical().is_loopback() {
+            self.per_source.loopback
+        } else {
+            self.per_source.remote
+        };
         // Both in this order: a source over its own rate must not use up everybody's.
         if !entry.bucket.take(now) || !self.overall.take(now) {
             return Err(Refusal::Rate);
@@ -74,6 +103,11 @@ impl Admission {
         if entry.pending >= limits::MAX_PENDING_PER_SOURCE || self.pending >= limits::MAX_PENDING {
             return Err(Refusal::Pending);
         }
+        // Those without an entry of their own are strangers to each other.
+        if source != Source::Rest && entry.connections >= most {
+            return Err(Refusal::PerSource);
+        }
+        entry.connections = entry.connections.saturating_add(1);
         entry.pending = entry.pending.saturating_add(1);
         self.pending = self.pending.saturating_add(1);
         Ok(source)
@@ -87,6 +121,13 @@ impl Admission {
         }
     }
 
+    /// The connection of an admitted stranger ended.
+    pub(crate) fn left(&mut self, source: Source) {
+        if let Some(entry) = self.sources.get_mut(&source) {
+            entry.connections = entry.connections.saturating_sub(1);
+        }
+    }
+
     fn source(&mut self, ip: IpAddr, now: Instant) -> Source {
         let source = Source::of(ip);
         if self.sources.contains_key(&source) || self.sources.len() < limits::MAX_SOURCES {
@@ -95,7 +136,7 @@ impl Admission {
         if now >= self.next_sweep {
             self.next_sweep = now.checked_add(limits::SOURCE_SWEEP).unwrap_or(now);
             self.sources
-                .retain(|_, entry| entry.pending > 0 || !entry.bucket.is_full(now));
+                .retain(|_, entry| entry.connections > 0 || !entry.bucket.is_full(now));
         }
         if self.sources.len() < limits::MAX_SOURCES {
             source
@@ -105,14 +146,18 @@ impl Admission {
     }
 }
 
-impl PerSource {
+impl Known {
     fn new(now: Instant) -> Self {
         let bucket = Bucket::new(
             limits::NEW_PEERS_PER_SOURCE_PER_SECOND,
             limits::NEW_PEERS_PER_SOURCE_BURST,
             now,
         );
-        Self { bucket, pending: 0 }
+        Self {
+            bucket,
+            pending: 0,
+            connections: 0,
+        }
     }
 }
 
@@ -156,7 +201,11 @@ impl Bucket {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing
+)]
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
     use std::time::Duration;
@@ -170,10 +219,11 @@ mod tests {
     #[test]
     fn one_source_has_its_own_rate_and_gets_more_with_time() {
         let mut now = Instant::now();
-        let mut admission = Admission::new(now);
+        let mut admission = Admission::new(PerSource::default(), now);
         for _ in 0..limits::NEW_PEERS_PER_SOURCE_BURST {
             let source = admission.admit(v4(1), now).unwrap();
             admission.finished(source);
+            admission.left(source);
         }
         assert_eq!(admission.admit(v4(1), now), Err(Refusal::Rate));
         assert!(
@@ -187,7 +237,7 @@ mod tests {
     #[test]
     fn unfinished_handshakes_are_bounded_by_source_and_in_all() {
         let mut now = Instant::now();
-        let mut admission = Admission::new(now);
+        let mut admission = Admission::new(PerSource::default(), now);
         let admitted = (0..limits::MAX_PENDING_PER_SOURCE)
             .map(|_| admission.admit(v4(1), now).unwrap())
             .count();
@@ -205,9 +255,47 @@ mod tests {
     }
 
     #[test]
+    fn connections_of_one_source_are_bounded_also_when_established() {
+        let mut now = Instant::now();
+        let mut admission = Admission::new(PerSource::default(), now);
+        let mut sources = Vec::new();
+        for _ in 0..limits::MAX_PER_SOURCE {
+            now += Duration::from_secs(1);
+            let source = admission.admit(v4(1), now).unwrap();
+            admission.finished(source);
+            sources.push(source);
+        }
+        now += Duration::from_secs(1);
+        assert_eq!(admission.admit(v4(1), now), Err(Refusal::PerSource));
+        let mapped = Ipv4Addr::from(1).to_ipv6_mapped();
+        assert_eq!(admission.admit(mapped.into(), now), Err(Refusal::PerSource));
+        assert!(admission.admit(v4(2), now).is_ok());
+        admission.left(sources[0]);
+        now += Duration::from_secs(1);
+        let source = admission.admit(v4(1), now).unwrap();
+        admission.finished(source);
+        assert_eq!(admission.admit(v4(1), now), Err(Refusal::PerSource));
+        // Loopback is counted apart.
+        for _ in 0..2 * limits::MAX_PER_SOURCE {
+            now += Duration::from_secs(1);
+            let source = admission.admit(Ipv4Addr::LOCALHOST.into(), now).unwrap();
+            admission.finished(source);
+        }
+        // As long as a source has connections it is remembered.
+        for n in 0..100_000 {
+            now += Duration::from_millis(10);
+            if let Ok(source) = admission.admit(v4(1_000 + n), now) {
+                admission.finished(source);
+                admission.left(source);
+            }
+        }
+        assert_eq!(admission.admit(v4(1), now), Err(Refusal::PerSource));
+    }
+
+    #[test]
     fn the_table_of_sources_is_bounded() {
         let now = Instant::now();
-        let mut admission = Admission::new(now);
+        let mut admission = Admission::new(PerSource::default(), now);
         for n in 0..100_000 {
             let _ = admission.admit(v4(n), now);
         }

@@ -15,6 +15,7 @@ use super::session::Session;
 use super::state::{Effects, Key, Phase, State};
 use super::{limits, socket};
 use crate::Loss;
+use crate::core::budget::Budget;
 
 /// What a connection's handles and its task share.
 pub(crate) struct Shared {
@@ -66,10 +67,11 @@ pub(crate) fn spawn<G: Send + 'static>(
     socket: Arc<UdpSocket>,
     remote: SocketAddr,
     feed: Feed,
+    budget: &Budget,
     guard: G,
 ) -> Arc<Shared> {
     let shared = Arc::new(Shared {
-        state: Mutex::new(State::new(session, Instant::now())),
+        state: Mutex::new(State::new(session, budget, Instant::now())),
         wake: Notify::new(),
     });
     let ender = Ender(shared.clone());
@@ -88,9 +90,14 @@ pub(crate) fn spawn<G: Send + 'static>(
 }
 
 /// The same where ICE chooses the path.
-pub(crate) fn spawn_on(runtime: &Handle, session: Session, path: Box<IcePath>) -> Arc<Shared> {
+pub(crate) fn spawn_on(
+    runtime: &Handle,
+    session: Session,
+    path: Box<IcePath>,
+    budget: &Budget,
+) -> Arc<Shared> {
     let shared = Arc::new(Shared {
-        state: Mutex::new(State::new(session, Instant::now())),
+        state: Mutex::new(State::new(session, budget, Instant::now())),
         wake: Notify::new(),
     });
     let ender = Ender(shared.clone());

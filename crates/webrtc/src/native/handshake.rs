@@ -17,6 +17,7 @@ use super::session::{End, Role, Session};
 use super::state::HANDSHAKE;
 use super::stream::Stream;
 use super::{limits, socket};
+use crate::core::budget::Budget;
 use crate::core::certhash::Fingerprint;
 use crate::core::noise::{self, Fingerprints};
 use crate::core::ufrag::{self, Version};
@@ -27,6 +28,8 @@ use crate::{Error, Loss, Stage};
 pub(crate) struct Identity {
     pub(crate) keypair: Keypair,
     pub(crate) certificate: Certificate,
+    /// Pays for what is not read, on all connections.
+    pub(crate) budget: Budget,
 }
 
 /// Whom to dial.
@@ -58,6 +61,7 @@ pub(crate) async fn accept(
         socket,
         remote,
         Feed::Listener(inputs),
+        &identity.budget,
         place.clone(),
     );
     let mut connection = Connection::new(shared.clone());
@@ -71,6 +75,7 @@ pub(crate) async fn accept(
         noise::server(&identity.keypair, channel, fingerprints).await
     };
     let (peer, channel) = limited(handshake, &shared).await?;
+    shared.lock().authenticated();
     place.established();
     connection.keep(channel);
     Ok((peer, connection))
@@ -117,6 +122,7 @@ pub(crate) async fn dial(
         socket,
         target.address,
         Feed::Dialer(Box::new(path)),
+        &identity.budget,
         (),
     );
     let mut connection = Connection::new(shared.clone());
@@ -130,6 +136,7 @@ pub(crate) async fn dial(
         noise::client(&identity.keypair, channel, fingerprints, target.peer).await
     };
     let (peer, channel) = limited(handshake, &shared).await?;
+    shared.lock().authenticated();
     connection.keep(channel);
     Ok((peer, connection))
 }

@@ -22,6 +22,41 @@ pub(crate) const SCTP_PAYLOAD: u32 = 1_164;
 /// streams are not read.
 pub(crate) const SCTP_RECEIVE_BUFFER: u32 = 1024 * 1024;
 
+/// Above this many unread bytes in SCTP the peer is about to be held back on all channels of the connection.
+pub(crate) const TIGHT_WINDOW: usize = 512 * 1024;
+
+/// A peer that was told of less room than this is told again once there is: a fifth of a second at 1 MB/s.
+pub(crate) const CLOSED_WINDOW: u32 = 256 * 1024;
+
+/// DATA chunks that SCTP may keep: with tiny messages it would be a million before the window is full, and each is
+/// looked through for every further one. A window full of whole packets is 900.
+pub(crate) const MAX_WAITING_CHUNKS: u32 = 4_096;
+
+/// What SCTP may keep for a peer whose Noise handshake has not ended: less than 1 KiB is needed, more may come with
+/// streams that it opens early.
+pub(crate) const STRANGER_WINDOW: usize = 256 * 1024;
+/// The same as chunks. With their packets, of up to [`MAX_DATAGRAM`], 1 MiB at worst.
+pub(crate) const STRANGER_CHUNKS: u32 = 256;
+/// Channels that such a peer may begin: as many as wait for the muxer at most, and some being closed.
+pub(crate) const STRANGER_CHANNELS: usize = 512;
+
+/// What SCTP may keep of each connection when all together have used up [`PROCESS_RECEIVE_BUFFER`]: four libp2p frames.
+pub(crate) const SHORT_WINDOW: usize = 64 * 1024;
+
+/// Unread bytes of all connections of a process, in streams and in SCTP, without what each connection may have in any case.
+/// One that is not read at all takes 3 MiB, or [`CONNECTION_RECEIVE_BUFFER`] if it has many streams.
+pub(crate) const PROCESS_RECEIVE_BUFFER: usize = 256 * 1024 * 1024;
+/// What may be taken above it by connections that saw room at the same time, one message each.
+pub(crate) const PROCESS_OVERDRAFT: usize = 16 * 1024 * 1024;
+
+/// Unread bytes of one connection.
+pub(crate) const CONNECTION_RECEIVE_BUFFER: usize = 16 * 1024 * 1024;
+/// The same until its Noise handshake has ended.
+pub(crate) const STRANGER_RECEIVE_BUFFER: usize = 1024 * 1024;
+/// What each connection may have however much the others use, so that they cannot stop it: with
+/// [`MAX_CONNECTIONS`] of them half a gigabyte, which takes as many hosts as [`MAX_PER_SOURCE`] says.
+pub(crate) const FREE_RECEIVE_BUFFER: usize = 128 * 1024;
+
 /// Largest message taken. libp2p frames are 16 KiB, but a browser announces 256 KiB to go-libp2p and may use it.
 pub(crate) const MAX_RECEIVED_MESSAGE: u32 = 256 * 1024;
 
@@ -81,6 +116,10 @@ pub(crate) const MAX_PENDING: usize = 512;
 /// The same from one IPv4 address or IPv6 /64, so that one host cannot take all places.
 pub(crate) const MAX_PENDING_PER_SOURCE: usize = 128;
 
+/// Connections from one IPv4 address or IPv6 /64, established or in their handshake: it takes sixteen to fill a
+/// listener. A household or a small office behind one address stays far below.
+pub(crate) const MAX_PER_SOURCE: usize = 256;
+
 /// New ICE credentials a second (and at once) that a listener looks at, from everywhere.
 pub(crate) const NEW_PEERS_PER_SECOND: u32 = 256;
 /// See [`NEW_PEERS_PER_SECOND`].
@@ -123,8 +162,7 @@ pub(crate) const ACCEPT_QUEUE: usize = 64;
 /// How long the last packets of a closing connection may take to be sent.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Unread bytes of one stream beyond which its messages stay in SCTP. A reader that keeps up never gets here, and one
-/// that does not costs this much and its part of [`SCTP_RECEIVE_BUFFER`].
+/// Unread bytes of one stream beyond which its messages stay in SCTP. A reader that keeps up never gets here.
 pub(crate) const STREAM_RECEIVE_BUFFER: usize = 256 * 1024;
 
 /// Addresses of this machine that a signalled connection has a socket at.
@@ -138,3 +176,16 @@ pub(crate) const MAX_ICE_SOURCES: usize = 96;
 
 /// Time between two checks. RFC 8445 asks for 50 ms where many sessions share a path; libwebrtc starts with 48 ms a pair.
 pub(crate) const ICE_PACE: Duration = Duration::from_millis(20);
+/// The same while SCTP is filling up ([`TIGHT_WINDOW`]), which holds back the other streams of the connection too.
+pub(crate) const STREAM_RECEIVE_LIMIT: usize = 2 * 1024 * 1024;
+
+/// A held stream takes messages again once its reader has made this much room: four frames, so that a wake-up is worth it.
+pub(crate) const RESUME_ROOM: usize = 64 * 1024;
+
+/// A stream whose reader has taken nothing for this long is reset if others need the room: its connection's, when SCTP is
+/// filled up, or everybody's. Shorter than it takes libp2p to give up an unanswered ping (20 s); a reader that moves at
+/// all is waited for.
+pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a connection looks whether others have given memory back.
+pub(crate) const SHORT_RETRY: Duration = Duration::from_millis(250);

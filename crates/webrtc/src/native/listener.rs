@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 
 use super::driver::Input;
 use super::stun::{Datagram, Request};
-use super::table::{Check, Counters, Place, Table};
+use super::table::{Check, Place, Table};
 use super::{limits, socket};
 use crate::core::certhash::Fingerprint;
 use crate::core::ufrag::StunUsername;
@@ -59,7 +59,7 @@ impl Listener {
     pub(crate) fn bind(
         address: SocketAddr,
         fingerprint: Fingerprint,
-        counters: Arc<Counters>,
+        table: Table,
     ) -> io::Result<Self> {
         let socket = socket::bind(address)?;
         let address = socket.local_addr()?;
@@ -71,7 +71,7 @@ impl Listener {
         let (new_peers, peers) = mpsc::channel(limits::ACCEPT_QUEUE);
         let task = Task {
             socket,
-            table: Table::new(counters),
+            table,
             new_peers,
             runtime: Handle::current(),
         };

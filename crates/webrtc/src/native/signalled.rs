@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::driver::{self, Shared};
 use super::ice::IcePath;
 use super::limits;
-use super::session;
+use super::{session, transport};
 use crate::Error;
 use crate::core::certhash::Fingerprint;
 use crate::core::signalling::description::Setup;
@@ -100,7 +100,7 @@ impl Agent {
         let runtime = Handle::try_current().map_err(|_| Error::Unavailable)?;
         let session = session::Session::signalled(role, &certificate, fingerprint, Instant::now())
             .map_err(|_| SignallingError::NoPath)?;
-        let shared = driver::spawn_on(&runtime, session, path);
+        let shared = driver::spawn_on(&runtime, session, path, &transport::process_budget());
         let connection = Connection::new(shared.clone());
         self.stage = Stage::Connecting(shared, connection);
         Ok(())

@@ -9,8 +9,15 @@ use bytes::Bytes;
 use super::limits;
 use super::session::{ChannelId, End, Event, HANDSHAKE_CHANNEL, Session};
 use crate::Loss;
+use crate::core::budget::Budget;
 use crate::core::stream::{self, Failure, Output};
 use crate::limits::{MAX_PENDING_INBOUND, MAX_STREAMS};
+use receive::Intake;
+
+mod receive;
+mod send;
+#[cfg(test)]
+mod tests;
 
 /// Identifies a stream for the life of a connection, unlike its channel, whose id is used again.
 pub(crate) type Key = u64;
@@ -45,6 +52,10 @@ pub(crate) struct Entry {
     touched: bool,
     /// SCTP may hold messages for it.
     readable: bool,
+    /// Its messages stay in SCTP: the reader is slow, or the memory is used up.
+    held: bool,
+    /// When its reader last took something, or last had nothing to take.
+    progress: Instant,
     /// The channel is to be closed after the pending frames.
     closing: bool,
     timer: Option<Instant>,
@@ -66,11 +77,6 @@ impl Entry {
         self.pending_bytes = self.pending_bytes.saturating_add(frame.len());
         self.pending.push_back(frame);
     }
-
-    /// Whether its reader is so slow that messages stay in SCTP.
-    pub(crate) fn is_held_back(&self) -> bool {
-        self.stream.unread() >= limits::STREAM_RECEIVE_BUFFER
-    }
 }
 
 /// How far a connection is.
@@ -89,6 +95,7 @@ pub(crate) enum Phase {
 pub(crate) struct State {
     session: Session,
     shared: stream::Shared,
+    intake: Intake,
     phase: Phase,
     /// Why the session failed, where there is more to say than a [`Loss`].
     end: Option<End>,
@@ -113,10 +120,13 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(session: Session, now: Instant) -> Self {
+    /// `process` pays for what is not read, together with other connections.
+    pub(crate) fn new(session: Session, process: &Budget, now: Instant) -> Self {
+        let intake = Intake::new(process);
         let mut state = Self {
             session,
-            shared: stream::Shared::default(),
+            shared: stream::Shared::new(intake.budget().clone()),
+            intake,
             phase: Phase::Connecting,
             end: None,
             entries: HashMap::new(),
@@ -242,6 +252,7 @@ impl State {
             self.timers.remove(&(at, key));
             self.on_timer(key, now);
         }
+        self.make_room(now);
         loop {
             self.session.process(now);
             let mut idle = true;
@@ -274,10 +285,17 @@ impl State {
             Phase::Connecting | Phase::Connected => None,
         };
         let timer = self.timers.first().map(|(at, _)| *at);
-        [silence, closing, timer, self.session.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        let stalled = self.intake_timeout(now);
+        [
+            silence,
+            closing,
+            timer,
+            stalled,
+            self.session.poll_timeout(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn on_event(&mut self, event: Event, now: Instant, effects: &mut Effects) {
@@ -297,9 +315,6 @@ impl State {
                 if self.entries.len() >= MAX_STREAMS || self.inbound.len() >= MAX_PENDING_INBOUND {
                     tracing::debug!(channel, "refused a stream: too many");
                     self.session.refuse(channel);
-                    if self.session.channels() > limits::MAX_CHANNELS {
-                        self.lose(Loss::Failed, now, effects);
-                    }
                     return;
                 }
                 let key = self.insert(channel, now);
@@ -383,16 +398,19 @@ impl State {
                     Output::CloseChannel => entry.closing = true,
                 }
             }
-            // What does not fit stays in SCTP, whose window then holds the peer back.
-            let room = entry.readable && !entry.is_held_back();
-            let Some(channel) = entry.channel.filter(|_| room) else {
+            let Some(channel) = entry.channel.filter(|_| entry.readable) else {
                 break;
             };
+            // What does not fit stays in SCTP, whose window then holds the peer back.
+            if !self.intake.takes(entry, &self.session) {
+                break;
+            }
             match self.session.read(channel) {
-                Some(message) => entry.stream.on_message(&message, now),
+                Some(message) => entry.receive(message, now),
                 None => entry.readable = false,
             }
         }
+        self.intake.note(key, entry);
         let timer = entry.stream.deadline();
         if timer != entry.timer {
             if let Some(at) = entry.timer.take() {
@@ -412,86 +430,6 @@ impl State {
             self.turns.push_back(key);
         }
         self.forget_if_done(key);
-    }
-
-    /// Hands frames to SCTP, a bounded number of bytes at a time, each stream in its turn, so that a small one does
-    /// not wait behind all of a large one.
-    fn take_turns(&mut self) -> bool {
-        let mut progress = false;
-        let mut in_flight: usize = self.in_flight.values().sum();
-        while in_flight < limits::SEND_BUFFER {
-            let Some(key) = self.turns.pop_front() else {
-                break;
-            };
-            let Some(entry) = self.entries.get_mut(&key) else {
-                continue;
-            };
-            entry.queued = false;
-            let Some(channel) = entry.channel else {
-                continue;
-            };
-            let mut given = 0_usize;
-            while given < limits::SEND_TURN {
-                let Some(frame) = entry.pending.pop_front() else {
-                    break;
-                };
-                entry.pending_bytes = entry.pending_bytes.saturating_sub(frame.len());
-                given = given.saturating_add(frame.len());
-                if !self.session.write(channel, frame) {
-                    // The peer has closed the channel; the event for it is on its way.
-                    entry.pending.clear();
-                    entry.pending_bytes = 0;
-                }
-            }
-            progress = true;
-            in_flight = in_flight.saturating_add(given);
-            if given > 0 {
-                let total = self.in_flight.entry(channel).or_default();
-                *total = total.saturating_add(given);
-            }
-            if !entry.pending.is_empty() {
-                entry.queued = true;
-                self.turns.push_back(key);
-            } else if entry.closing {
-                entry.channel = None;
-                self.channels.remove(&channel);
-                self.session.close(channel);
-                tracing::trace!(channel, "closed a channel");
-                self.forget_if_done(key);
-            }
-        }
-        progress
-    }
-
-    /// Tells streams how much of what they wrote is still on its way.
-    fn acknowledge(&mut self) {
-        let Self {
-            session,
-            in_flight,
-            channels,
-            entries,
-            touched,
-            ..
-        } = self;
-        in_flight.retain(|channel, known| {
-            let now = session.buffered(*channel);
-            if now == *known {
-                return true;
-            }
-            *known = now;
-            if let Some((key, entry)) = channels
-                .get(channel)
-                .and_then(|key| Some((*key, entries.get_mut(key)?)))
-            {
-                entry
-                    .stream
-                    .on_buffered_amount(entry.pending_bytes.saturating_add(now));
-                if !std::mem::replace(&mut entry.touched, true) {
-                    touched.push_back(key);
-                }
-            }
-            now > 0
-        });
     }
 
     fn finish(&mut self, now: Instant, effects: &mut Effects) {
@@ -526,13 +464,11 @@ impl State {
         for key in keys {
             if let Some(entry) = self.entries.get_mut(&key) {
                 // What SCTP still holds arrived before the end.
-                while let Some(message) =
-                    entry.channel.and_then(|channel| self.session.read(channel))
+                while let Some(channel) = entry.channel
+                    && self.intake.takes(entry, &self.session)
+                    && let Some(message) = self.session.read(channel)
                 {
-                    entry.stream.on_message(&message, now);
-                    if entry.is_held_back() {
-                        break;
-                    }
+                    entry.receive(message, now);
                 }
                 entry.channel = None;
                 entry.stream.on_closed(Failure::ConnectionLost);
@@ -556,6 +492,8 @@ impl State {
             queued: false,
             touched: false,
             readable: false,
+            held: false,
+            progress: now,
             closing: false,
             timer: None,
         };
@@ -574,6 +512,7 @@ impl State {
             if let Some(at) = entry.timer {
                 self.timers.remove(&(at, key));
             }
+            self.intake.forget(key);
             self.entries.remove(&key);
         }
     }

@@ -33,24 +33,19 @@ impl AsyncRead for Stream {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.shared.lock();
-        let Some(entry) = state.entry(self.key) else {
+        let Some((read, notify)) = state.read(self.key, buffer, Instant::now()) else {
             return Poll::Ready(Err(GONE.into()));
         };
-        let starved = entry.is_held_back();
-        match entry.stream.read(buffer) {
-            Poll::Pending => {
-                entry.reader = Some(cx.waker().clone());
-                Poll::Pending
-            }
-            Poll::Ready(result) => {
-                if starved && !entry.is_held_back() {
-                    state.touch(self.key);
-                    drop(state);
-                    self.shared.notify();
-                }
-                Poll::Ready(result.map_err(io::Error::from))
-            }
+        if read.is_pending()
+            && let Some(entry) = state.entry(self.key)
+        {
+            entry.reader = Some(cx.waker().clone());
         }
+        drop(state);
+        if notify {
+            self.shared.notify();
+        }
+        read.map_err(io::Error::from)
     }
 }
 

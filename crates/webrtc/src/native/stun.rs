@@ -6,6 +6,9 @@ use bytes::Bytes;
 use is::stun::{StunMessage, TransId};
 use is::{DefaultSha1HmacProvider, Sha1HmacProvider};
 
+#[cfg(test)]
+mod fuzz;
+
 /// Identifies a request and its answer.
 pub(crate) type Transaction = TransId;
 

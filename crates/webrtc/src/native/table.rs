@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::admission::{Admission, Refusal, Source};
+use super::admission::{Admission, PerSource, Refusal, Source};
 use super::driver::Input;
 use super::limits;
 
@@ -99,9 +99,9 @@ pub(crate) enum Check {
 }
 
 impl Table {
-    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(per_source: PerSource, counters: Arc<Counters>) -> Self {
         let inner = Inner {
-            admission: Admission::new(Instant::now()),
+            admission: Admission::new(per_source, Instant::now()),
             slots: HashMap::new(),
             addresses: HashMap::new(),
         };
@@ -176,7 +176,7 @@ impl Table {
         }
         let source = match admission.admit(from.ip(), Instant::now()) {
             Ok(source) => source,
-            Err(Refusal::Rate | Refusal::Pending) => {
+            Err(Refusal::Rate | Refusal::Pending | Refusal::PerSource) => {
                 self.counters.count_refused();
                 return Check::Refused;
             }
@@ -236,9 +236,107 @@ impl Drop for Place {
         if slot.pending {
             admission.finished(slot.source);
         }
+        admission.left(slot.source);
         self.table
             .counters
             .connections
             .fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table::new(PerSource::default(), Arc::default())
+    }
+
+    fn at(host: u32, port: u16) -> SocketAddr {
+        SocketAddr::new(std::net::Ipv4Addr::from(host).into(), port)
+    }
+
+    fn new_peer(table: &Table, name: &str, from: SocketAddr) -> (Place, mpsc::Receiver<Input>) {
+        match table.check(name, from, false, true) {
+            Check::New(place, inputs) => (place, inputs),
+            Check::Known | Check::Refused => panic!("{name} was not let in"),
+        }
+    }
+
+    #[test]
+    fn a_connection_has_so_many_addresses_and_keeps_them() {
+        let table = table();
+        let (place, _inputs) = new_peer(&table, "one", at(1, 1));
+        for port in 2..=u16::try_from(limits::MAX_ADDRESSES_PER_CONNECTION).unwrap() {
+            assert!(matches!(
+                table.check("one", at(1, port), true, true),
+                Check::Known
+            ));
+        }
+        assert!(matches!(
+            table.check("one", at(1, 100), true, true),
+            Check::Refused
+        ));
+        // Nobody else gets them while it lives, and all are free afterwards.
+        assert!(matches!(
+            table.check("two", at(1, 2), false, true),
+            Check::Refused
+        ));
+        drop(place);
+        drop(new_peer(&table, "two", at(1, 2)));
+        assert_eq!(table.counters().connections(), 0);
+    }
+
+    #[test]
+    fn connections_of_a_listener_are_bounded() {
+        let table = table();
+        let (place, _inputs) = new_peer(&table, "first", at(1, 1));
+        // The others' places directly: their rate is bounded too, and it would take a while.
+        for n in 1..limits::MAX_CONNECTIONS {
+            let slot = Slot {
+                queue: mpsc::channel(1).0,
+                addresses: Vec::new(),
+                source: Source::Rest,
+                pending: false,
+            };
+            table.lock().slots.insert(n.to_string().into(), slot);
+        }
+        let elsewhere = at(2, 1);
+        assert!(matches!(
+            table.check("x", elsewhere, false, true),
+            Check::Refused
+        ));
+        assert_eq!(table.counters().refused(), 1);
+        drop(place);
+        drop(new_peer(&table, "x", elsewhere));
+    }
+
+    #[test]
+    fn datagrams_beyond_the_queue_are_dropped() {
+        let table = table();
+        let (_place, mut inputs) = new_peer(&table, "one", at(1, 1));
+        for _ in 0..10 * limits::DATAGRAM_QUEUE {
+            table.deliver(at(1, 1), Input::Dtls(bytes::Bytes::from_static(&[22])));
+        }
+        let mut queued = 0;
+        while inputs.try_recv().is_ok() {
+            queued += 1;
+        }
+        assert_eq!(queued, limits::DATAGRAM_QUEUE);
+        // From elsewhere they reach nobody.
+        table.deliver(at(1, 2), Input::Dtls(bytes::Bytes::from_static(&[22])));
+        assert!(inputs.try_recv().is_err());
+        assert_eq!(table.counters().ignored(), 1);
+    }
+
+    #[test]
+    fn without_room_to_report_a_peer_nobody_is_let_in() {
+        let table = table();
+        assert!(matches!(
+            table.check("one", at(1, 1), false, false),
+            Check::Refused
+        ));
+        assert_eq!(table.counters().connections(), 0);
     }
 }

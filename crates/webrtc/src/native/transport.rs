@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt;
@@ -15,13 +15,16 @@ use libp2p_core::{Endpoint, Transport as _};
 use libp2p_identity::{Keypair, PeerId};
 use tokio::runtime::Handle;
 
+use super::admission::PerSource;
 use super::certificate::Certificate;
 use super::connection::Connection;
 use super::handshake::{self, Identity, Target};
+use super::limits;
 use super::listener::{Event, Listener};
-use super::table::Counters;
+use super::table::{Counters, Table};
 use crate::Error;
 use crate::core::address::{DialAddress, Host};
+use crate::core::budget::Budget;
 use crate::core::certhash::Fingerprint;
 use crate::core::ufrag::Version;
 
@@ -31,6 +34,18 @@ pub struct Config {
     keypair: Keypair,
     certificate: Option<Certificate>,
     version: Version,
+    budget: Budget,
+    per_source: PerSource,
+}
+
+/// All transports of a process share this, unless they are given one of their own.
+pub(super) fn process_budget() -> Budget {
+    static BUDGET: OnceLock<Budget> = OnceLock::new();
+    BUDGET
+        .get_or_init(|| {
+            Budget::with_overdraft(limits::PROCESS_RECEIVE_BUFFER, limits::PROCESS_OVERDRAFT)
+        })
+        .clone()
 }
 
 impl Config {
@@ -40,7 +55,33 @@ impl Config {
             keypair: keypair.clone(),
             certificate: None,
             version: Version::V2,
+            budget: process_budget(),
+            per_source: PerSource::default(),
         }
+    }
+
+    /// Holds at most so many bytes that nobody has read, on all connections together, besides 128 KiB on each; 256 MiB for all
+    /// transports of the process otherwise. Beyond, peers are held back, and streams whose readers stand still are reset.
+    #[must_use]
+    pub fn with_receive_budget(mut self, bytes: usize) -> Self {
+        self.budget = Budget::with_overdraft(bytes, limits::PROCESS_OVERDRAFT);
+        self
+    }
+
+    /// Takes at most so many connections from one IPv4 address or IPv6 /64, established or in their handshake; 256
+    /// otherwise.
+    #[must_use]
+    pub fn with_max_connections_per_source(mut self, connections: usize) -> Self {
+        self.per_source.remote = connections;
+        self
+    }
+
+    /// The same for loopback addresses, which have no such limit otherwise: whoever is on this machine has easier ways
+    /// to keep others out, and behind a forwarder on it everybody comes from there.
+    #[must_use]
+    pub fn with_max_connections_from_loopback(mut self, connections: usize) -> Self {
+        self.per_source.loopback = connections;
+        self
     }
 
     /// Uses this certificate, so that the addresses listened on stay the same from run to run.
@@ -64,6 +105,8 @@ pub struct Transport {
     /// `None` if none was given and none could be made; then nothing works, and says so.
     certificate: Option<Certificate>,
     version: Version,
+    budget: Budget,
+    per_source: PerSource,
     listeners: HashMap<ListenerId, Listener>,
     closed: Vec<ListenerId>,
     counters: Arc<Counters>,
@@ -82,6 +125,8 @@ impl Transport {
             keypair: config.keypair,
             certificate,
             version: config.version,
+            budget: config.budget,
+            per_source: config.per_source,
             listeners: HashMap::new(),
             closed: Vec::new(),
             counters: Arc::default(),
@@ -106,6 +151,7 @@ impl Transport {
         Ok(Identity {
             keypair: self.keypair.clone(),
             certificate,
+            budget: self.budget.clone(),
         })
     }
 
@@ -130,7 +176,8 @@ impl Transport {
                 "/p2p is another peer",
             )));
         }
-        Listener::bind(listening.socket, fingerprint, self.counters.clone())
+        let table = Table::new(self.per_source, self.counters.clone());
+        Listener::bind(listening.socket, fingerprint, table)
             .map_err(|error| TransportError::Other(error.into()))
     }
 }
@@ -231,6 +278,7 @@ impl libp2p_core::Transport for Transport {
                         let identity = Identity {
                             keypair: this.keypair.clone(),
                             certificate: certificate.clone(),
+                            budget: this.budget.clone(),
                         };
                         TransportEvent::Incoming {
                             listener_id,

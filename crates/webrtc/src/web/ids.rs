@@ -33,9 +33,7 @@ pub(super) struct Ids {
 impl Ids {
     /// A channel of ours is closing, with no handlers set; `closed` is to bring its id to [`Ids::on_closed`].
     pub(super) fn watch(&self, channel: &RtcDataChannel, closed: impl FnOnce(u16) -> Function) {
-        if self.parked.borrow().len() >= MAX_PARKED_IDS {
-            return;
-        }
+        // Also when no more are parked: a channel that found no free id waits for one of these.
         // None if it never opened.
         if let Some(id) = channel.id() {
             channel.set_onclose(Some(&closed(id)));
@@ -70,13 +68,7 @@ impl Ids {
 
     /// Whether ids are about to become free, and to be taken.
     fn expected(&self) -> bool {
-        let mut closing = self.closing.borrow_mut();
-        if self.parked.borrow().len() >= MAX_PARKED_IDS {
-            for (_, channel) in closing.drain(..) {
-                channel.set_onclose(None);
-            }
-        }
-        !closing.is_empty()
+        self.parked.borrow().len() < MAX_PARKED_IDS && !self.closing.borrow().is_empty()
     }
 
     /// An id has become free.

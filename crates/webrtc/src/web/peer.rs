@@ -353,31 +353,41 @@ impl Drop for Peer {
 /// The callbacks of a connection and of all its channels, which are told apart by the key that each
 /// channel's copies are bound to. They live as long as the connection: no callback can be freed
 /// while it runs, as nothing that a callback does drops a connection.
+///
+/// Keys and ids are taken as `f64`. To wasm an integer and a JavaScript value are the same type, `i32`,
+/// so an optimised build makes one function of a callback that takes the one and of one that takes the
+/// other, and wasm-bindgen (0.2.108) then gives both the same glue: a key became the index of a
+/// JavaScript value, and no release build could dial. A float is a type of its own.
 struct Callbacks {
     state: Closure<dyn Fn()>,
     association: Closure<dyn Fn()>,
     channel: Closure<dyn Fn(RtcDataChannelEvent)>,
-    open: Closure<dyn Fn(Key)>,
-    message: Closure<dyn Fn(Key, MessageEvent)>,
-    close: Closure<dyn Fn(Key)>,
-    low: Closure<dyn Fn(Key)>,
+    open: Closure<dyn Fn(f64)>,
+    message: Closure<dyn Fn(f64, MessageEvent)>,
+    close: Closure<dyn Fn(f64)>,
+    low: Closure<dyn Fn(f64)>,
     /// With a channel id.
-    freed: Closure<dyn Fn(u16)>,
+    freed: Closure<dyn Fn(f64)>,
 }
 
 /// A callback of one channel.
-fn bind(callback: &JsValue, key: impl Into<JsValue>) -> Function {
+fn bind(callback: &JsValue, key: impl Into<f64>) -> Function {
     let callback: &Function = callback.unchecked_ref();
-    callback.bind1(&JsValue::UNDEFINED, &key.into())
+    callback.bind1(&JsValue::UNDEFINED, &JsValue::from_f64(key.into()))
+}
+
+/// A number that went through JavaScript, where it was a whole one from the start.
+fn unbind(key: f64) -> Key {
+    key as Key
 }
 
 impl Callbacks {
     fn new(peer: Weak<Peer>) -> Self {
         let on_channel = |act: fn(&Peer, &Channel)| {
             let peer = peer.clone();
-            Closure::<dyn Fn(Key)>::new(move |key| {
+            Closure::<dyn Fn(f64)>::new(move |key| {
                 if let Some(peer) = peer.upgrade()
-                    && let Some(channel) = peer.channel(key)
+                    && let Some(channel) = peer.channel(unbind(key))
                 {
                     act(&peer, &channel);
                 }
@@ -414,22 +424,22 @@ impl Callbacks {
         };
         let close = {
             let peer = peer.clone();
-            Closure::<dyn Fn(Key)>::new(move |key| {
+            Closure::<dyn Fn(f64)>::new(move |key| {
                 if let Some(peer) = peer.upgrade() {
-                    peer.on_channel_closed(key);
+                    peer.on_channel_closed(unbind(key));
                 }
             })
         };
         let freed = {
             let peer = peer.clone();
-            Closure::<dyn Fn(u16)>::new(move |id| {
+            Closure::<dyn Fn(f64)>::new(move |id| {
                 if let Some(peer) = peer.upgrade() {
-                    peer.on_id_freed(id);
+                    peer.on_id_freed(id as u16);
                 }
             })
         };
-        let message = Closure::<dyn Fn(Key, MessageEvent)>::new(move |key, event: MessageEvent| {
-            if let Some(channel) = peer.upgrade().and_then(|peer| peer.channel(key)) {
+        let message = Closure::<dyn Fn(f64, MessageEvent)>::new(move |key, event: MessageEvent| {
+            if let Some(channel) = peer.upgrade().and_then(|peer| peer.channel(unbind(key))) {
                 channel.on_message(event.data());
             }
         });

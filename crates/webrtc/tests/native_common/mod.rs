@@ -22,6 +22,9 @@ use tokio::sync::mpsc;
 /// Nothing on loopback takes this long; a test that gets here hangs.
 pub const LIMIT: Duration = Duration::from_secs(25);
 
+/// Some port on loopback.
+pub const ANYWHERE: &str = "/ip4/127.0.0.1/udp/0/webrtc-direct";
+
 pub const OPTIONS: DialOpts = DialOpts {
     role: Endpoint::Dialer,
     port_use: PortUse::New,
@@ -44,13 +47,17 @@ pub struct Server {
 
 impl Server {
     pub async fn start() -> Self {
-        Self::on("/ip4/127.0.0.1/udp/0/webrtc-direct").await
+        Self::on(ANYWHERE).await
     }
 
     pub async fn on(address: &str) -> Self {
+        Self::with(address, |config| config).await
+    }
+
+    pub async fn with(address: &str, configure: impl FnOnce(Config) -> Config) -> Self {
         let keypair = Keypair::generate_ed25519();
         let peer = keypair.public().to_peer_id();
-        let mut transport = Transport::new(Config::new(&keypair));
+        let mut transport = Transport::new(configure(Config::new(&keypair)));
         transport
             .listen_on(ListenerId::next(), address.parse().unwrap())
             .unwrap();

@@ -3,7 +3,8 @@
 //! The `yamux` crate reads "end of stream" after a reset and after a lost connection as well as
 //! after FIN (its `Stream::poll_read`), and `libp2p-yamux` hands that on: a download cut short
 //! would look complete. So the frames are watched on their way in ([`ledger`]), and an end that
-//! the remote has not said is an error.
+//! the remote has not said is an error. They also tell how much waits to be read, which is bounded
+//! for the connection.
 
 mod ledger;
 #[cfg(test)]
@@ -26,7 +27,10 @@ use libp2p::core::{
     upgrade::{InboundConnectionUpgrade, OutboundConnectionUpgrade, UpgradeInfo},
 };
 
-use crate::limits::{YAMUX_INBOUND, YAMUX_STREAMS};
+use crate::{
+    forward::forward_write,
+    limits::{YAMUX_INBOUND, YAMUX_STREAMS},
+};
 
 /// Bytes that a remote may send on a stream before anything is read (yamux specification).
 const WINDOW: usize = 256 * 1024;
@@ -75,6 +79,7 @@ pub(super) struct Muxer<C> {
 impl<C: AsyncRead + AsyncWrite + Unpin> Muxer<C> {
     fn new(io: C, mode: yamux::Mode) -> Self {
         let mut config = yamux::Config::default();
+        // No less is allowed than every stream's first window; the ledger sees to it that not all of it is used.
         config.set_max_num_streams(YAMUX_STREAMS);
         config.set_max_connection_receive_window(Some(YAMUX_STREAMS.saturating_mul(WINDOW)));
         let ledger = Arc::new(Ledger::default());
@@ -180,6 +185,11 @@ impl AsyncRead for Stream {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        match read {
+            Poll::Ready(Ok(count)) if !buf.is_empty() => self.ledger.read(self.id, count),
+            Poll::Ready(_) => {}
+            Poll::Pending => self.ledger.read(self.id, 0),
+        }
         if let Poll::Ready(Ok(0)) = read
             && !buf.is_empty()
             && !self.ledger.has_ended(self.id)
@@ -190,20 +200,4 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_close(cx)
-    }
-}
+forward_write!(Stream);

@@ -76,6 +76,29 @@ fn prefix_and_body_may_come_apart() {
 }
 
 #[test]
+fn a_payload_keeps_no_more_memory_than_it_is_long() {
+    let payload = vec![7; 10_000];
+    let frame = Frame::data(payload.clone().into()).encode().unwrap();
+    let [prefix, body] = messages(frame).collect::<Vec<_>>().try_into().unwrap();
+    // Alone in its message, it is not copied.
+    let mut decoder = Decoder::default();
+    assert_eq!(decoder.push_owned(prefix), Ok(None));
+    let found = decoder.push_owned(body.clone()).unwrap().unwrap();
+    assert_eq!(found.data, payload);
+    assert_eq!(found.data.as_ptr(), body[body.len() - 10_000..].as_ptr());
+    // Beside 20,000 bytes that mean nothing, it is.
+    let junk = [&[0x1a, 0xa0, 0x9c, 0x01][..], &[0; 20_000], &body].concat();
+    let mut wire = Vec::new();
+    prost::encoding::encode_varint(junk.len() as u64, &mut wire);
+    wire.extend(junk);
+    let message = Bytes::from(wire);
+    let found = Decoder::default().push_owned(message.clone());
+    let found = found.unwrap().unwrap();
+    assert_eq!(found.data, payload);
+    assert!(!message.as_ptr_range().contains(&found.data.as_ptr()));
+}
+
+#[test]
 fn unknown_fields_and_flags_are_tolerated() {
     // errorCode (field 3, go-libp2p) beside RESET; a flag of the future; an unknown bytes field.
     assert_eq!(

@@ -31,7 +31,8 @@ pub enum Failure {
     #[error("the remote broke the framing protocol")]
     Protocol,
     /// The reader was too slow for [`crate::limits::MAX_RECEIVE_BUFFER_STREAM`] or
-    /// [`crate::limits::MAX_RECEIVE_BUFFER_CONNECTION`].
+    /// [`crate::limits::MAX_RECEIVE_BUFFER_CONNECTION`]; or, where the remote can be held back, it stood still
+    /// while others needed the room.
     #[error("receive buffer is full")]
     Overflow,
 }

@@ -23,14 +23,19 @@ const FIN_ACK_MISSING: u8 = 2;
 
 impl Default for Shared {
     fn default() -> Self {
-        Self {
-            budget: Budget::new(limits::MAX_RECEIVE_BUFFER_CONNECTION),
-            fin_ack: Arc::default(),
-        }
+        Self::new(Budget::new(limits::MAX_RECEIVE_BUFFER_CONNECTION))
     }
 }
 
 impl Shared {
+    /// `budget` pays for the unread bytes of all streams.
+    pub fn new(budget: Budget) -> Self {
+        Self {
+            budget,
+            fin_ack: Arc::default(),
+        }
+    }
+
     /// Unread bytes of all streams.
     pub fn received(&self) -> usize {
         self.budget.used()

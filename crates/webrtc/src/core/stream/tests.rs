@@ -406,12 +406,30 @@ fn an_unfinished_frame_is_paid_for() {
 }
 
 #[test]
+fn what_follows_the_end_is_not_kept() {
+    for last in [Flag::Fin, Flag::Reset] {
+        let shared = Shared::default();
+        let mut a = Fixture::open_on(&shared);
+        assert_eq!(a.close(), Poll::Pending);
+        a.receive_flag(Flag::FinAck);
+        // The last flag, and the beginning of another frame.
+        let mut bytes = Frame::flag(last).encode().unwrap().to_vec();
+        bytes.extend([0xa0, 0x8d, 0x06]);
+        bytes.extend([0; 50_000]);
+        a.stream.on_message(&bytes, a.now);
+        a.settle();
+        assert!(a.closed);
+        assert_eq!((a.stream.unread(), shared.received()), (0, 0), "{last:?}");
+    }
+}
+
+#[test]
 fn tiny_payloads_are_joined() {
     let mut buffer = ReceiveBuffer::default();
     for byte in 0..200u8 {
-        buffer.push(&[byte]);
+        buffer.push(Bytes::copy_from_slice(&[byte]));
     }
-    buffer.push(&[7; RECEIVE_CHUNK]);
+    buffer.push(vec![7; RECEIVE_CHUNK].into());
     let mut first = [0; 3];
     assert_eq!(buffer.read(&mut first), 3);
     assert_eq!(first, [0, 1, 2]);

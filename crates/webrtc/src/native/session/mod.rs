@@ -5,6 +5,10 @@
 //! receive window, which is how a slow reader slows its peer.
 
 mod dcep;
+#[cfg(test)]
+mod fuzz;
+mod inflow;
+mod packet;
 mod sctp;
 
 use std::collections::VecDeque;
@@ -19,6 +23,7 @@ use super::limits;
 use crate::core::{certhash::Fingerprint, frame};
 use sctp::Sctp;
 
+pub(crate) use inflow::Bounds;
 pub(crate) use sctp_proto::StreamId as ChannelId;
 
 /// The channel of the Noise handshake.
@@ -240,9 +245,19 @@ impl Session {
         self.sctp.refuse(id);
     }
 
-    /// Channels that are open or not yet wholly closed.
-    pub(crate) fn channels(&self) -> usize {
-        self.sctp.channels()
+    /// What the peer may have waiting from now on; [`Bounds::STRANGER`] at first.
+    pub(crate) fn bound(&mut self, bounds: Bounds) {
+        self.sctp.bound(bounds);
+    }
+
+    /// Bytes that wait to be read.
+    pub(crate) fn unread(&self) -> usize {
+        self.sctp.unread()
+    }
+
+    /// Whether what waits to be read holds the peer back on all channels, or soon will.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.sctp.is_tight()
     }
 
     /// Tells the peer that the session ends. Nothing can be read or written afterwards.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use sctp_proto::{
     Association, AssociationError, AssociationHandle, Chunks, ClientConfig, DatagramEvent,
     Endpoint, EndpointConfig, Payload, PayloadProtocolIdentifier, ServerConfig, StreamEvent,
@@ -13,7 +13,8 @@ use sctp_proto::{
 };
 
 use super::dcep::{self, Message};
-use super::{ChannelId, End, Role};
+use super::inflow::{Bounds, Inflow, Verdict};
+use super::{ChannelId, End, Role, packet};
 use crate::core::signalling::INIT_CHANNEL;
 use crate::native::limits;
 
@@ -96,6 +97,7 @@ pub(super) struct Sctp {
     handshake: bool,
     /// The `init` channel of a signalled session has come; there is only one.
     init_seen: bool,
+    inflow: Inflow,
     /// The latest time we were told.
     clock: Option<Instant>,
     events: VecDeque<Event>,
@@ -139,6 +141,7 @@ impl Sctp {
                 Role::Server => 1,
             },
             left: Left::default(),
+            inflow: Inflow::new(),
             clock: None,
             events: VecDeque::new(),
         }
@@ -163,6 +166,37 @@ impl Sctp {
     }
 
     pub(super) fn handle_packet(&mut self, now: Instant, packet: Bytes) {
+        let is_data = |chunk: &packet::Chunk| matches!(chunk, packet::Chunk::Data { .. });
+        let (packet, data) = match self.inflow.arrives(&packet) {
+            Verdict::Take => {
+                let data = packet::chunks(&packet).filter(is_data).count();
+                (packet, data)
+            }
+            Verdict::Instead(Some(packet)) => (packet, 0),
+            Verdict::Instead(None) => return,
+            Verdict::NoUserData => return self.lose("DATA without user data"),
+        };
+        let before = self.data_seen();
+        self.feed(now, packet);
+        // sctp-proto does not believe a chunk's own length everywhere, so that DATA could hide where we do not look.
+        if self.data_seen().saturating_sub(before) > u64::try_from(data).unwrap_or(u64::MAX) {
+            self.lose("DATA hidden in another chunk");
+        }
+    }
+
+    /// DATA chunks that SCTP has seen.
+    fn data_seen(&self) -> u64 {
+        self.association
+            .as_ref()
+            .map_or(0, |association| association.stats().get_num_datas())
+    }
+
+    fn lose(&mut self, reason: &str) {
+        self.events
+            .push_back(Event::Lost(End::Sctp(reason.to_owned())));
+    }
+
+    fn feed(&mut self, now: Instant, packet: Bytes) {
         match self.endpoint.handle(now, ADDRESS, None, None, packet) {
             // One association a connection: a browser on a slow link repeats its INIT.
             Some((handle, DatagramEvent::NewAssociation(association)))
@@ -205,7 +239,30 @@ impl Sctp {
         if let Some(transmit) = self.endpoint.poll_transmit() {
             return raw(transmit.payload);
         }
-        raw(self.association.as_mut()?.poll_transmit(now)?.payload)
+        if let Some(packet) = self.inflow.reopens() {
+            self.feed(now, packet.clone());
+            self.feed(now, packet);
+        }
+        let packets = raw(self.association.as_mut()?.poll_transmit(now)?.payload)?;
+        for packet in &packets {
+            self.inflow.leaves(packet);
+        }
+        Some(packets)
+    }
+
+    /// What the peer may have waiting from now on.
+    pub(super) fn bound(&mut self, bounds: Bounds) {
+        self.inflow.bounds = bounds;
+    }
+
+    /// Bytes that wait to be read.
+    pub(super) fn unread(&self) -> usize {
+        self.inflow.unread()
+    }
+
+    /// Whether what waits holds the peer back on all channels, or soon will.
+    pub(super) fn is_tight(&self) -> bool {
+        self.inflow.is_tight()
     }
 
     pub(super) fn poll_event(&mut self) -> Option<Event> {
@@ -277,13 +334,11 @@ impl Sctp {
             if !matches!(self.channels.get(&id), Some(State::Open | State::Incoming)) {
                 return None;
             }
-            let mut stream = self.association.as_mut()?.stream(id).ok()?;
-            let message = stream.read_sctp().ok()??;
+            let mut message = self.next_message(id)?;
             match message.ppi {
                 PayloadProtocolIdentifier::Binary => {
-                    let mut data = BytesMut::zeroed(message.len());
-                    message.read(&mut data).ok()?;
-                    return Some(data.freeze());
+                    let length = message.len();
+                    return Some(message.next(length)?.bytes);
                 }
                 // An empty message travels as one byte of padding.
                 PayloadProtocolIdentifier::BinaryEmpty => return Some(Bytes::new()),
@@ -388,11 +443,6 @@ impl Sctp {
         u32::from(id) % 2 == self.fresh % 2
     }
 
-    /// Channels that are open or not yet wholly closed.
-    pub(super) fn channels(&self) -> usize {
-        self.channels.len()
-    }
-
     fn stream_event(&mut self, event: StreamEvent) {
         match event {
             // Nobody announces the handshake channel.
@@ -404,6 +454,10 @@ impl Sctp {
                 // before we are.
                 self.left.remove(id);
                 self.channels.insert(id, State::Incoming);
+                // Also those that are never announced: each costs SCTP a stream of its own.
+                if self.channels.len() > self.inflow.bounds.channels {
+                    self.lose("too many channels");
+                }
             }
             StreamEvent::Readable { id } => {
                 if self.channels.get(&id) == Some(&State::Incoming) {
@@ -439,12 +493,10 @@ impl Sctp {
     }
 
     fn next_message(&mut self, id: ChannelId) -> Option<Chunks> {
-        self.association
-            .as_mut()?
-            .stream(id)
-            .ok()?
-            .read_sctp()
-            .ok()?
+        let mut stream = self.association.as_mut()?.stream(id).ok()?;
+        let message = stream.read_sctp().ok()??;
+        self.inflow.read(message.chunks.len(), message.len());
+        Some(message)
     }
 
     /// Reads the first message of a channel, which must be OPEN.

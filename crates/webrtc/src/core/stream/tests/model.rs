@@ -94,10 +94,14 @@ impl Model {
                     end.written += taken;
                 }
             }
+            // Reading nothing says nothing about the end.
+            Step::Read(0) => {
+                assert_eq!(end.stream.read(&mut []), Poll::Ready(Ok(0)));
+            }
             Step::Read(count) if !end.stream.is_abandoned() => {
                 let mut buffer = vec![0; count];
                 match end.stream.read(&mut buffer) {
-                    Poll::Ready(Ok(0)) if count > 0 => end.ended = Some(Ok(())),
+                    Poll::Ready(Ok(0)) => end.ended = Some(Ok(())),
                     Poll::Ready(Ok(read)) => {
                         for (offset, found) in buffer[..read].iter().enumerate() {
                             assert_eq!(*found, byte(end.read + offset));

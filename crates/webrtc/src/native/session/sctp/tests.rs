@@ -2,6 +2,9 @@ use std::time::Duration;
 
 use super::*;
 
+mod fuzz;
+mod hostile;
+
 /// Two associations with a perfect wire between them.
 struct Pair {
     now: Instant,
@@ -32,7 +35,12 @@ impl Pair {
 
     /// Moves packets until there are none.
     fn settle(&mut self) {
-        for _ in 0..1_000 {
+        self.run(1_000);
+    }
+
+    /// Moves packets for so many milliseconds.
+    fn run(&mut self, time: u32) {
+        for _ in 0..time {
             self.now += Duration::from_millis(1);
             self.client.handle_timeout(self.now);
             self.server.handle_timeout(self.now);
@@ -115,6 +123,106 @@ fn a_channel_its_owner_never_closes_is_closed_after_a_while() {
     pair.settle();
     assert!(pair.at_client.contains(&Event::Closed(id)));
     assert!(!pair.server.channels.contains_key(&id));
+}
+
+#[test]
+fn the_handshake_channel_is_announced_by_nobody() {
+    let mut pair = Pair::new();
+    pair.settle();
+    let noise = Bytes::from_static(b"noise");
+    assert!(pair.server.write(HANDSHAKE_CHANNEL, noise.clone()));
+    assert!(pair.client.write(HANDSHAKE_CHANNEL, noise.clone()));
+    pair.settle();
+    for (end, events) in [
+        (&mut pair.client, &pair.at_client),
+        (&mut pair.server, &pair.at_server),
+    ] {
+        assert_eq!(end.read(HANDSHAKE_CHANNEL), Some(noise.clone()));
+        assert_eq!(end.read(HANDSHAKE_CHANNEL), None);
+        assert_eq!(
+            events,
+            &[Event::Connected, Event::Readable(HANDSHAKE_CHANNEL)]
+        );
+    }
+}
+
+#[test]
+fn ids_go_by_role_and_data_follows_the_announcement_at_once() {
+    let mut pair = Pair::new();
+    pair.settle();
+    let (even, odd) = (pair.client.open().unwrap(), pair.server.open().unwrap());
+    assert_eq!((even, odd), (2, 1));
+    assert!(
+        pair.client
+            .write(even, Bytes::from_static(b"from the client"))
+    );
+    assert!(
+        pair.server
+            .write(odd, Bytes::from_static(b"from the server"))
+    );
+    // One flight: nothing came back yet.
+    let flight = packets(&mut pair.client, pair.now);
+    for packet in flight {
+        pair.server.handle_packet(pair.now, packet);
+    }
+    let events: Vec<Event> = std::iter::from_fn(|| pair.server.poll_event()).collect();
+    assert!(events.contains(&Event::Opened(even)));
+    assert_eq!(
+        pair.server.read(even).unwrap(),
+        b"from the client".as_slice()
+    );
+    pair.settle();
+    assert!(pair.at_client.contains(&Event::Opened(odd)));
+    assert_eq!(
+        pair.client.read(odd).unwrap(),
+        b"from the server".as_slice()
+    );
+}
+
+#[test]
+fn empty_messages_arrive_as_such() {
+    let mut pair = Pair::new();
+    pair.settle();
+    let id = pair.client.open().unwrap();
+    for message in [&b""[..], b"between", b""] {
+        assert!(pair.client.write(id, Bytes::copy_from_slice(message)));
+    }
+    pair.settle();
+    let got: Vec<Bytes> = std::iter::from_fn(|| pair.server.read(id)).collect();
+    assert_eq!(got, [&b""[..], b"between", b""]);
+}
+
+#[test]
+fn the_largest_message_arrives_and_a_larger_one_is_not_sent() {
+    let mut pair = Pair::new();
+    pair.settle();
+    let id = pair.client.open().unwrap();
+    let largest = Bytes::from(vec![7; limits::MAX_RECEIVED_MESSAGE as usize]);
+    assert!(pair.client.write(id, largest.clone()));
+    pair.settle();
+    // More than a stranger may have waiting.
+    pair.server.bound(Bounds::PEER);
+    pair.settle();
+    pair.settle();
+    assert!(pair.server.read(id) == Some(largest));
+    let larger = Bytes::from(vec![7; limits::MAX_RECEIVED_MESSAGE as usize + 1]);
+    assert!(!pair.client.write(id, larger));
+}
+
+#[test]
+fn channels_left_to_the_peer_are_bounded() {
+    let mut left = Left::default();
+    let now = Instant::now();
+    let most = u16::try_from(limits::MAX_LEFT_CHANNELS).unwrap();
+    for id in 0..most {
+        left.insert(id, now + Duration::from_secs(1));
+        assert_eq!(left.take(None), None);
+    }
+    left.insert(most, now + Duration::from_secs(1));
+    assert_eq!(left.take(None), Some(0), "the oldest goes");
+    assert_eq!(left.take(None), None);
+    assert_eq!(left.take(Some(now)), None);
+    assert!(left.take(Some(now + Duration::from_secs(1))).is_some());
 }
 
 #[test]

@@ -1,0 +1,192 @@
+//! The machine's network going away and coming back.
+//!
+//! Nothing is closed when it goes: the browser's word for it may be wrong, and connections that really are lost end by
+//! themselves, some of them long after. What sites wanted when that happened is dialed again once the network is back.
+
+use std::collections::HashMap;
+
+use futures::channel::oneshot;
+use libp2p::{Multiaddr, PeerId};
+use web_time::Instant;
+
+use super::EventLoop;
+use crate::{
+    Error, Scope,
+    limits::{LOST_PEERS, NETWORK_SETTLE, REDIAL_ATTEMPTS, REDIAL_BACKOFF, REDIAL_TIMEOUT},
+    types::{Connection, DialRequest, Direction, Owner},
+};
+
+/// Who wants a lost peer back, and their dial while it is under way.
+type Wish = (Owner, Option<oneshot::Receiver<Result<Connection, Error>>>);
+
+/// A peer whose connection ended with the network.
+#[derive(Debug)]
+struct Lost {
+    /// Where it was connected. Only that is dialed: somebody was allowed to.
+    address: Multiaddr,
+    wishes: Vec<Wish>,
+    attempts: u32,
+    due: Instant,
+}
+
+/// What is known of the network, and what to do once it is back.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    away: bool,
+    /// When it last came back.
+    back: Option<Instant>,
+    lost: HashMap<PeerId, Lost>,
+}
+
+impl Network {
+    /// Is a connection that ends now likely to have ended because of the network?
+    fn is_cause(&self, now: Instant) -> bool {
+        self.away
+            || self
+                .back
+                .is_some_and(|at| now.saturating_duration_since(at) < NETWORK_SETTLE)
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        // A dial under way ends by its own deadline, at the latest a housekeeping later.
+        self.lost
+            .values()
+            .filter(|lost| !self.away && !lost.is_dialing())
+            .map(|lost| lost.due)
+            .min()
+    }
+
+    /// A connection broke that these still wanted.
+    pub(super) fn on_lost(&mut self, connection: &Connection, now: Instant) {
+        if connection.direction != Direction::Outbound
+            || connection.owners.is_empty()
+            || !self.is_cause(now)
+            || (self.lost.len() >= LOST_PEERS && !self.lost.contains_key(&connection.peer))
+        {
+            return;
+        }
+        self.lost.insert(
+            connection.peer,
+            Lost {
+                address: connection.remote_address.clone(),
+                wishes: connection
+                    .owners
+                    .iter()
+                    .map(|owner| (owner.clone(), None))
+                    .collect(),
+                attempts: 0,
+                due: now,
+            },
+        );
+    }
+
+    /// Somebody does not want this peer any more.
+    pub(super) fn release(&mut self, peer: &PeerId, owner: &Owner) {
+        if let Some(lost) = self.lost.get_mut(peer) {
+            lost.wishes.retain(|(wishing, _)| wishing != owner);
+            if lost.wishes.is_empty() {
+                self.lost.remove(peer);
+            }
+        }
+    }
+
+    /// Somebody does not want any peer any more.
+    pub(super) fn release_all(&mut self, owner: &Owner) {
+        let peers: Vec<PeerId> = self.lost.keys().copied().collect();
+        for peer in peers {
+            self.release(&peer, owner);
+        }
+    }
+
+    /// Nobody shall have this peer back.
+    pub(super) fn forget(&mut self, peer: &PeerId) {
+        self.lost.remove(peer);
+    }
+
+    /// Nobody shall have anything back.
+    pub(super) fn forget_all(&mut self) {
+        self.lost.clear();
+    }
+}
+
+impl Lost {
+    fn is_dialing(&self) -> bool {
+        self.wishes.iter().any(|(_, dial)| dial.is_some())
+    }
+
+    /// Looks at the dials under way; true when they are all over and nothing is left to do.
+    fn is_over(&mut self, now: Instant) -> bool {
+        let was_dialing = self.is_dialing();
+        self.wishes.retain_mut(|(_, dial)| {
+            let Some(answer) = dial else { return true };
+            match answer.try_recv() {
+                Ok(None) => true,
+                Ok(Some(Ok(_))) => false,
+                Ok(Some(Err(_))) | Err(oneshot::Canceled) => {
+                    *dial = None;
+                    true
+                }
+            }
+        });
+        if self.wishes.is_empty() {
+            return true;
+        }
+        if was_dialing && !self.is_dialing() {
+            self.attempts = self.attempts.saturating_add(1);
+            let factor = 1_u32
+                .checked_shl(self.attempts.saturating_sub(1))
+                .unwrap_or(u32::MAX);
+            let pause = REDIAL_BACKOFF.saturating_mul(factor);
+            self.due = now.checked_add(pause).unwrap_or(now);
+        }
+        self.attempts >= REDIAL_ATTEMPTS
+    }
+}
+
+impl EventLoop {
+    /// The network went away, or is there (again).
+    pub(super) fn set_network(&mut self, available: bool) {
+        let now = Instant::now();
+        self.network.away = !available;
+        if !available || self.paused {
+            return;
+        }
+        self.network.back = Some(now);
+        for lost in self.network.lost.values_mut() {
+            lost.due = now;
+            lost.attempts = 0;
+        }
+        self.bootstrap_now();
+        self.tick_network(now);
+        self.tick_bootstrap(now);
+    }
+
+    pub(super) fn tick_network(&mut self, now: Instant) {
+        self.network.lost.retain(|_, lost| !lost.is_over(now));
+        if self.network.away {
+            return;
+        }
+        let mut due = Vec::new();
+        for (peer, lost) in &mut self.network.lost {
+            if lost.is_dialing() || lost.due > now {
+                continue;
+            }
+            for (owner, dial) in &mut lost.wishes {
+                let (reply, answer) = oneshot::channel();
+                *dial = Some(answer);
+                due.push((*peer, lost.address.clone(), owner.clone(), reply));
+            }
+        }
+        for (peer, address, owner, reply) in due {
+            let request = DialRequest {
+                peer: Some(peer),
+                addresses: vec![address],
+                owner: Some(owner),
+                // The address was judged for its owner when it was dialed first.
+                scope: Scope::PRIVATE,
+                timeout: REDIAL_TIMEOUT,
+            };
+            self.dial(request, false, reply);
+        }
+    }
+}
