@@ -37,8 +37,10 @@ for (const [near, far] of [
     const site = await startSite();
     t.after(() => site.close());
     const pages = await pair(browsers[near], browsers[far], site, relay);
-    const { ms } = await dialDirectly(pages.far, pages.addresses);
-    t.diagnostic(`dialed in ${Math.round(ms)} ms`);
+    t.after(() => Promise.all([pages.near.close(), pages.far.close()]));
+    const { ms, atOnce } = await dialDirectly(pages.far, pages.peer, pages.addresses);
+    t.diagnostic(`direct after ${ms} ms${atOnce ? "" : ", at the second attempt"}`);
+    if (![near, far].some((name) => name.startsWith("firefox"))) assert.equal(atOnce, true);
     await echoes(pages.far, pages.peer, [1, 1024 * 1024]);
     await onlyDirect(pages.far, pages.peer);
     const { peerId: farPeer } = await call(pages.far, "identity.get");
@@ -53,7 +55,5 @@ for (const [near, far] of [
     const left = (await call(pages.far, "connections.list")).connections.filter(({ peerId }) => peerId === pages.peer);
     assert.deepEqual(left.map(({ path, transport }) => [path, transport]), [["direct", "webrtc"]]);
     await call(pages.far, "connections.release", { peer: pages.peer });
-    await pages.near.close();
-    await pages.far.close();
   });
 }

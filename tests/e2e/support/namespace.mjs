@@ -6,10 +6,14 @@ import process from "node:process";
 /** The address inside, on one end of a veth pair: private, and reachable from inside only. */
 export const ADDRESS = "10.83.0.1";
 
+/** One that is globally reachable by its looks, for peers that tell of no others: it leads nowhere else, either. */
+export const GLOBAL = "9.83.0.1";
+
 const setup = [
   "ip link set lo up",
   "ip link add mooring0 type veth peer name mooring1",
   `ip addr add ${ADDRESS}/24 dev mooring0`,
+  `ip addr add ${GLOBAL}/32 dev mooring0`,
   "ip link set mooring0 up",
   "ip link set mooring1 up",
   // Without a route of its own a browser thinks itself offline.
