@@ -17,7 +17,7 @@ use crate::{
         self, CONNECTION_MARGIN, GOSSIP_MESSAGE, GOSSIP_QUEUE, GOSSIP_TOPICS_PER_PEER,
         PING_INTERVAL, PING_TIMEOUT,
     },
-    streams,
+    pong, streams,
     transport::Clients,
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Behaviour {
     pub(crate) connection_limits: connection_limits::Behaviour,
     pub(crate) streams: streams::Behaviour,
     pub(crate) identify: identify::Behaviour,
+    // Before `ping`: of two that accept a protocol, the first has its inbound streams.
+    pub(crate) pong: pong::Behaviour,
     pub(crate) ping: ping::Behaviour,
     pub(crate) kad: kad::Behaviour<MemoryStore>,
     pub(crate) gossipsub: Gossipsub,
@@ -55,6 +57,7 @@ impl Behaviour {
                     .with_push_listen_addr_updates(true)
                     .with_cache_size(0),
             ),
+            pong: pong::Behaviour,
             ping: ping::Behaviour::new(
                 ping::Config::new()
                     .with_interval(PING_INTERVAL)

@@ -26,6 +26,7 @@ mod interests;
 pub mod limits;
 mod peer_store;
 mod ping;
+mod pong;
 mod services;
 mod streams;
 mod transport;

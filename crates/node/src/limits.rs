@@ -164,6 +164,8 @@ pub(crate) const CONNECTION_MARGIN: u32 = 32;
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(15);
 /// No answer within this is a failed ping.
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Ping streams of a remote, on one connection; a further one replaces the oldest (libp2p/specs `ping/ping.md`: at most two).
+pub(crate) const PING_STREAMS: usize = 2;
 /// Attempts at a requested ping. Common listeners answer on one ping stream a connection and reset
 /// it for a newer one, which the periodic ping may open at the same moment.
 pub(crate) const PING_ATTEMPTS: u32 = 3;

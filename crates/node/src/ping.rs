@@ -12,7 +12,7 @@ use crate::Error;
 pub(crate) const PROTOCOL: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");
 
 /// Bytes of one ping (libp2p/specs, ping).
-const PAYLOAD: usize = 32;
+pub(crate) const PAYLOAD: usize = 32;
 
 /// Sends random bytes and times their return.
 pub(crate) async fn round_trip(

@@ -347,3 +347,20 @@ async fn a_lost_connection_answers_what_was_under_way() {
         "{late}"
     );
 }
+
+/// js-libp2p pings so: its half ends right behind the ping.
+#[tokio::test]
+async fn a_ping_whose_sender_has_ended_is_answered_and_ended_in_order() {
+    const PING: StreamProtocol = StreamProtocol::new("/ipfs/ping/1.0.0");
+    for listen in [TCP, WS, WEBRTC] {
+        let (client, server) = (Node::client(), Node::server(listen));
+        client.connect(&server).await;
+        for _ in 0..20 {
+            let opened = client.open(server.peer(), PING).await.unwrap();
+            let sent: [u8; 32] = rand::random();
+            // An error if the other half was reset instead.
+            let received = soon("pong", exchange(opened.stream, &sent)).await.unwrap();
+            assert_eq!(received, sent, "{listen}");
+        }
+    }
+}
