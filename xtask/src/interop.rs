@@ -38,9 +38,10 @@ pub fn go_peer(workspace: &Workspace) -> Result<Option<PathBuf>> {
 pub fn pages(workspace: &Workspace, profile: Profile) -> Result<()> {
     npm::packages(workspace)?;
     npm::install(&workspace.path("tests/interop/js"))?;
-    progress::timed("js-libp2p page", || {
+    progress::timed("js-libp2p pages", || {
         npm::tool(workspace, "esbuild/bin/esbuild")?
             .arg(workspace.path("tests/interop/js/page.mjs"))
+            .arg(workspace.path("tests/interop/js/webrtc-page.mjs"))
             .args([
                 "--bundle",
                 "--minify",
@@ -51,8 +52,8 @@ pub fn pages(workspace: &Workspace, profile: Profile) -> Result<()> {
                 "--log-level=warning",
             ])
             .arg(format!(
-                "--outfile={}",
-                workspace.packages().join("js-libp2p/page.js").display()
+                "--outdir={}",
+                workspace.packages().join("js-libp2p").display()
             ))
             .limit(BUILD_LIMIT)
             .read()

@@ -1,7 +1,7 @@
 // A js-libp2p node that echoes and answers pings.
 import "./polyfill.mjs";
 
-const [{ createLibp2p }, { noise }, { yamux }, { tcp }, { webSockets }, { webRTC, webRTCDirect }, { circuitRelayTransport }, { identify }, { ping }] = await Promise.all([
+const [{ createLibp2p }, { noise }, { yamux }, { tcp }, { webSockets }, { webRTC, webRTCDirect }, { circuitRelayServer, circuitRelayTransport }, { identify }, { ping }] = await Promise.all([
   import("libp2p"),
   import("@libp2p/noise"),
   import("@libp2p/yamux"),
@@ -21,7 +21,12 @@ const TAIL_BYTES = 256 * 1024;
 // The tests open hundreds of streams at once on purpose; the limits under test are the other side's.
 const STREAMS = 1024;
 
-export async function createNode(listen = []) {
+/**
+ * @param {string[]} listen
+ * @param {object} [options]
+ * @param {boolean} [options.relays] lets others reserve on it, and be reached through it
+ */
+export async function createNode(listen = [], { relays = false } = {}) {
   const node = await createLibp2p({
     addresses: { listen },
     transports: [tcp(), webSockets(), webRTCDirect(), webRTC({ rtcConfiguration: { iceServers: [] } }), circuitRelayTransport()],
@@ -29,7 +34,7 @@ export async function createNode(listen = []) {
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },
     connectionMonitor: { enabled: false },
-    services: { identify: identify(), ping: ping() },
+    services: { identify: identify(), ping: ping(), ...(relays ? { relay: circuitRelayServer() } : {}) },
   });
   await node.handle(ECHO, echo, { maxInboundStreams: STREAMS, runOnLimitedConnection: true });
   await node.handle(TAIL, tail);

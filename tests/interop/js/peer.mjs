@@ -1,10 +1,11 @@
 // A js-libp2p peer for the interoperability tests, with the same command line and output as the Go one.
 //
-//   node peer.mjs listen [--listen MULTIADDR]... [--relay MULTIADDR]
+//   node peer.mjs listen [--listen MULTIADDR]... [--relay MULTIADDR] [--relays]
 //   node peer.mjs dial   [--pings N] [--sequential N] [--concurrent N] [--bytes N] [--timeout SECONDS] MULTIADDR
 //
 // listen prints its full multiaddrs on stdout, one a line (webrtc-direct is version 1 only), then runs until SIGINT,
-// SIGTERM or the end of its stdin. With a relay it listens through that only, and is reached by /webrtc. dial prints one line of JSON and exits 0 when everything succeeded, else 1.
+// SIGTERM or the end of its stdin. With a relay it listens through that only, and is reached by /webrtc; with --relays it
+// is one. dial prints one line of JSON and exits 0 when everything succeeded, else 1.
 import { parseArgs } from "node:util";
 import { createHash, randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
@@ -23,12 +24,12 @@ if (command === "listen") {
 }
 
 async function listen(args) {
-  const { values } = parseArgs({ args, options: { listen: { type: "string", multiple: true }, relay: { type: "string" } } });
+  const { values } = parseArgs({ args, options: { listen: { type: "string", multiple: true }, relay: { type: "string" }, relays: { type: "boolean" } } });
   const node = await createNode(values.relay ? [`${values.relay}/p2p-circuit`, "/webrtc"] : values.listen ?? [
     "/ip4/127.0.0.1/udp/0/webrtc-direct",
     "/ip4/127.0.0.1/tcp/0/ws",
     "/ip4/127.0.0.1/tcp/0",
-  ]);
+  ], { relays: values.relays });
   node.addEventListener("connection:open", ({ detail }) => report("opened", detail));
   node.addEventListener("connection:close", ({ detail }) => report("closed", detail));
   for (const address of node.getMultiaddrs()) console.log(address.toString());

@@ -41,6 +41,13 @@ const kinds = {
       window.another = () => create(pattern);
       window.contender = await another();`,
   },
+  /** js-libp2p that is reached over a relay. */
+  "js-webrtc": {
+    made: "js-libp2p/webrtc-page.js",
+    script: `
+      import { create } from "/pkg/js-libp2p/webrtc-page.js";
+      window.contender = create();`,
+  },
   /** Data channels alone. */
   raw: {
     script: `
