@@ -232,9 +232,11 @@ async fn nobody_but_the_node_signals() {
     near.connect(&relay).await;
     let address = webrtc_address(&near).await;
     soon("dial", far.dial(&address)).await.unwrap();
-    let signalling = StreamProtocol::new("/webrtc-signaling/0.0.1");
-    let opened = far.open(near.peer(), signalling.clone()).await;
-    assert!(matches!(opened, Err(Error::Refused { .. })), "{opened:?}");
-    let accepted = far.handle.accept(vec![signalling]).await;
-    assert!(matches!(accepted, Err(Error::Refused { .. })));
+    for signalling in ["/webrtc-signaling/0.0.1", "/webrtc-signaling"] {
+        let signalling = StreamProtocol::new(signalling);
+        let opened = far.open(near.peer(), signalling.clone()).await;
+        assert!(matches!(opened, Err(Error::Refused { .. })), "{opened:?}");
+        let accepted = far.handle.accept(vec![signalling]).await;
+        assert!(matches!(accepted, Err(Error::Refused { .. })));
+    }
 }

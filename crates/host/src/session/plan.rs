@@ -408,7 +408,7 @@ const NODES_OWN: &[&str] = &[
     "/multistream/",
     "/noise",
     "/tls/",
-    "/webrtc-signaling/",
+    "/webrtc-signaling",
     "/yamux/",
 ];
 

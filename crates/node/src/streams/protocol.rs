@@ -56,14 +56,14 @@ const RESERVED_PREFIXES: &[&str] = &[
     "/perf/",
     "/rendezvous/",
     "/tls/",
-    "/webrtc-signaling/",
+    "/webrtc-signaling",
     "/yamux/",
 ];
 
 /// May only the node open streams of this protocol? Who signals a `/webrtc` connection is this node to the peer from then on,
-/// for every protocol there is.
+/// for every protocol there is. The specification's text names it without a version, its users with one.
 pub(crate) fn is_own(protocol: &StreamProtocol) -> bool {
-    protocol.as_ref().starts_with("/webrtc-signaling/")
+    protocol.as_ref().starts_with("/webrtc-signaling")
 }
 
 /// Is this protocol id one that only the node may answer to?
