@@ -240,3 +240,16 @@ async fn nobody_but_the_node_signals() {
         assert!(matches!(accepted, Err(Error::Refused { .. })));
     }
 }
+
+#[tokio::test]
+async fn what_was_signalled_over_a_relay_is_no_answer_to_a_dial_of_the_relay() {
+    let (relay, near, far) = (Node::server(TCP), Node::client(), Node::client());
+    near.connect(&relay).await;
+    let direct = soon("dial", far.dial(&webrtc_address(&near).await)).await;
+    assert_eq!(direct.unwrap().peer, near.peer());
+    let mut address = relay.address().await;
+    // By its address alone.
+    assert_eq!(address.pop(), Some(Protocol::P2p(relay.peer())));
+    let connection = soon("dial", far.dial(&address)).await.unwrap();
+    assert_eq!(connection.peer, relay.peer());
+}

@@ -144,28 +144,32 @@ impl Connections {
             .any(|(_, entry)| entry.connection.path == path)
     }
 
-    /// The one to use: direct before relayed, then the newest.
+    /// The one to use: direct before relayed, then one that is to stay, then the newest.
     pub(super) fn best(&self, peer: &PeerId, allow_relayed: bool) -> Option<ConnectionId> {
         self.entries_of(peer)
             .filter(|(_, entry)| allow_relayed || entry.connection.path == Path::Direct)
-            .max_by_key(|(_, entry)| (entry.connection.path == Path::Direct, entry.serial))
+            .max_by_key(|(_, entry)| {
+                let direct = entry.connection.path == Path::Direct;
+                (direct, !entry.superseded, entry.serial)
+            })
             .map(|(id, _)| id)
     }
 
-    /// An outbound connection that was dialed at this address.
+    /// An outbound connection that was dialed at this address; what it names and the address does not is at most the peer.
     pub(super) fn dialed_at(&self, address: &Multiaddr) -> Option<(ConnectionId, PeerId)> {
         self.entries
             .iter()
             .find(|(_, entry)| {
-                entry.connection.direction == Direction::Outbound
-                    && entry
-                        .connection
-                        .remote_address
-                        .iter()
-                        .zip(address.iter())
-                        .all(|(a, b)| a == b)
-                    && entry.connection.remote_address.len() >= address.len()
-                    && entry.connection.path == Path::Direct
+                let connection = &entry.connection;
+                let mut parts = connection.remote_address.iter();
+                let begins = address.iter().all(|part| parts.next() == Some(part));
+                // Not what was signalled over a circuit through the host that is asked for.
+                let ends = matches!(
+                    (parts.next(), parts.next()),
+                    (None | Some(Protocol::P2p(_)), None)
+                );
+                let direct = connection.path == Path::Direct;
+                connection.direction == Direction::Outbound && direct && begins && ends
             })
             .map(|(id, entry)| (*id, entry.connection.peer))
     }
@@ -203,6 +207,23 @@ impl Connections {
                 }
             }
         }
+    }
+
+    /// One of a peer's connections is gone. What had been superseded counts again if nothing else is left; whether it does.
+    pub(super) fn reinstate(&mut self, peer: &PeerId) -> bool {
+        if self.entries_of(peer).any(|(_, entry)| !entry.superseded) {
+            return false;
+        }
+        let direct = self.has_path(peer, Path::Direct);
+        for id in self.of_peer(peer) {
+            if let Some(entry) = self.entries.get_mut(&id)
+                && (entry.connection.path == Path::Direct) == direct
+            {
+                entry.superseded = false;
+                entry.closes = None;
+            }
+        }
+        true
     }
 
     /// It closes after this time, unless a stream uses it by then; `None`: it stays.
@@ -365,3 +386,6 @@ fn now_ms() -> u64 {
             u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
         })
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;

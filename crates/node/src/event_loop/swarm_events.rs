@@ -166,6 +166,9 @@ impl EventLoop {
         // What this node closed itself has no cause, unless it closed it as dead.
         let broke = matches!(cause, Some(ConnectionError::IO(_))) || self.connections.is_dead(&id);
         self.connections.remove(&id);
+        if self.connections.reinstate(&peer) {
+            self.update_wanted(&peer);
+        }
         let gone = !self.connections.is_connected(&peer);
         let again = connection
             .as_ref()
