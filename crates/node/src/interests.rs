@@ -19,8 +19,8 @@ struct Interest {
     owners: BTreeSet<Owner>,
     /// The node itself wants it: bootstrap, or a dial without an owner.
     pinned: bool,
-    /// While it is pinned: its private addresses may be used.
-    _approval: Option<PeerApproval>,
+    /// While the user wants it: its private addresses may be used.
+    approval: Option<PeerApproval>,
 }
 
 /// Who wants which peer connected. Only connected peers are in here.
@@ -42,11 +42,7 @@ impl Interests {
     pub(crate) fn add(&mut self, peer: PeerId, owner: Option<Owner>) -> Result<(), Error> {
         let interest = self.peers.entry(peer).or_default();
         match owner {
-            None if interest.pinned => {}
-            None => {
-                interest.pinned = true;
-                interest._approval = Some(self.gate.approve_peer(peer));
-            }
+            None => interest.pinned = true,
             Some(owner) => {
                 let full = interest.owners.len() >= OWNERS_PER_PEER;
                 if full && !interest.owners.contains(&owner) {
@@ -54,6 +50,11 @@ impl Interests {
                         what: "owners of one connection",
                         retry_after: RETRY_AFTER,
                     });
+                }
+                if owner == Owner::user() {
+                    interest
+                        .approval
+                        .get_or_insert_with(|| self.gate.approve_peer(peer));
                 }
                 interest.owners.insert(owner);
             }
@@ -67,6 +68,9 @@ impl Interests {
             return false;
         };
         let was = interest.owners.remove(owner);
+        if *owner == Owner::user() {
+            interest.approval = None;
+        }
         if interest.owners.is_empty() && !interest.pinned {
             self.peers.remove(peer);
         }

@@ -271,6 +271,8 @@ pub(crate) const REDIAL_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const UPGRADE_ATTEMPTS: u32 = 6;
 /// Pause before the second attempt; doubles with each, so that the last comes after a good minute.
 pub(crate) const UPGRADE_BACKOFF: Duration = Duration::from_secs(2);
+/// A direct connection that lasted this long was none of the attempts that came to nothing: all of those are over by then.
+pub(crate) const UPGRADE_STABLE: Duration = Duration::from_secs(60);
 /// Peers that upgrades are thought of for: more than there are connections.
 pub(crate) const UPGRADES: usize = 1024;
 /// How long a circuit without streams is kept beside the direct connection that replaced it: signalling ends on it

@@ -44,7 +44,18 @@ struct Dial {
     attempts: usize,
     causes: Vec<String>,
     waiters: Vec<Waiter>,
-    _approvals: (Approval, Option<PeerApproval>),
+    /// As long as somebody waits.
+    approvals: Option<(Approval, Option<PeerApproval>)>,
+}
+
+impl Dial {
+    /// Those who wait for it and may reach private addresses.
+    fn private_owners(&self) -> impl Iterator<Item = Owner> {
+        self.waiters
+            .iter()
+            .filter(|waiter| self.private && !waiter.reply.is_canceled())
+            .filter_map(|waiter| waiter.owner.clone())
+    }
 }
 
 /// Dials under way. Those that nobody waits for any more stay until the swarm is done with them,
@@ -63,8 +74,8 @@ pub(super) struct Settled {
     pub(super) requested: bool,
     /// Who has waited for it.
     pub(super) waiters: Vec<Waiter>,
-    /// Did one of them allow private addresses?
-    pub(super) private: bool,
+    /// Those of them who may reach private addresses.
+    pub(super) private: Vec<Owner>,
 }
 
 impl Dials {
@@ -78,7 +89,7 @@ impl Dials {
         for (key, dial) in &mut self.dials {
             let fits = own == Some(*key) || dial.peer == Some(peer);
             if fits && (path == Path::Direct || !(dial.direct || dial.signalled)) {
-                settled.private |= dial.private;
+                settled.private.extend(dial.private_owners());
                 settled.waiters.append(&mut dial.waiters);
             }
         }
@@ -145,16 +156,19 @@ impl Dials {
                     dial.waiters.push(waiter);
                 }
             }
+            if dial.waiters.is_empty() {
+                // The swarm cannot be told to end it. It may reach nothing private any more.
+                dial.approvals = None;
+            }
         }
     }
 
     pub(super) fn fail_all(&mut self, error: &Error) {
-        for waiter in self
-            .dials
-            .values_mut()
-            .flat_map(|dial| dial.waiters.drain(..))
-        {
-            let _ = waiter.reply.send(Err(error.clone()));
+        for dial in self.dials.values_mut() {
+            dial.approvals = None;
+            for waiter in dial.waiters.drain(..) {
+                let _ = waiter.reply.send(Err(error.clone()));
+            }
         }
     }
 
@@ -166,16 +180,19 @@ impl Dials {
             .min()
     }
 
-    /// A dial to the same peer that tries all these addresses already.
+    /// A dial to the same peer that tries all these addresses already, and reaches as far.
     fn covering(
         &mut self,
         peer: PeerId,
         addresses: &[Multiaddr],
+        scope: Scope,
         direct: bool,
     ) -> Option<&mut Dial> {
         self.dials.values_mut().find(|dial| {
             dial.peer == Some(peer)
                 && dial.direct == direct
+                // One that nobody waits for any more has no approvals left.
+                && (!scope.private_network || (dial.private && dial.approvals.is_some()))
                 && addresses
                     .iter()
                     .all(|address| dial.addresses.contains(address))
@@ -203,6 +220,12 @@ impl EventLoop {
                 let _ = reply.send(Err(error));
             }
             Ok(Plan::Reuse(id, peer)) => {
+                if scope.private_network
+                    && let Some(owner) = &owner
+                    && !self.connections.has_path(&peer, Path::Direct)
+                {
+                    self.upgrades.requested(peer, [owner.clone()]);
+                }
                 let result = self.interests.add(peer, owner).and_then(|()| {
                     self.update_wanted(&peer);
                     self.on_relay_wanted(&peer);
@@ -232,7 +255,9 @@ impl EventLoop {
         let reached = self.dials.ending_with(&id).and_then(|dial| {
             let peer = dial.peer?;
             let connection = self.connections.best(&peer, !dial.direct)?;
-            let later = dial.signalled.then_some(dial.private);
+            let later = dial
+                .signalled
+                .then(|| dial.private_owners().collect::<Vec<_>>());
             Some((peer, connection, later, std::mem::take(&mut dial.waiters)))
         });
         self.dials.failed(&id, causes);
@@ -240,6 +265,10 @@ impl EventLoop {
             return;
         };
         for waiter in waiters {
+            // Whoever gave up wants nothing any more.
+            if waiter.reply.is_canceled() {
+                continue;
+            }
             let result = self.interests.add(peer, waiter.owner).and_then(|()| {
                 self.update_wanted(&peer);
                 self.snapshot(&connection).ok_or(Error::NotConnected)
@@ -329,7 +358,7 @@ impl EventLoop {
             let _ = waiter.reply.send(Err(error));
         };
         if let Some(peer) = peer
-            && let Some(dial) = self.dials.covering(peer, &addresses, direct)
+            && let Some(dial) = self.dials.covering(peer, &addresses, scope, direct)
         {
             if dial.waiters.len() >= DIAL_WAITERS {
                 return full("requests that wait for one dial", waiter);
@@ -368,17 +397,12 @@ impl EventLoop {
                 waiters: vec![waiter],
                 signalled: all_signalled(&addresses),
                 private: scope.private_network,
-                _approvals: (
-                    // What the request may not dial needs no way through: global addresses pass by themselves, and
-                    // names are then checked again for what they resolve to.
-                    self.gate.approve(if scope.private_network {
-                        &addresses
-                    } else {
-                        &[]
-                    }),
-                    peer.filter(|_| scope.private_network)
-                        .map(|peer| self.gate.approve_peer(peer)),
-                ),
+                // What the request may not dial needs no way through: global addresses pass by themselves, and
+                // names are then checked again for what they resolve to.
+                approvals: scope.private_network.then(|| {
+                    let peer = peer.map(|peer| self.gate.approve_peer(peer));
+                    (self.gate.approve(&addresses), peer)
+                }),
                 addresses,
             },
         );

@@ -200,7 +200,9 @@ impl EventLoop {
             self.dials.next_deadline(),
             self.connections.next_deadline(),
             self.relays.next_deadline(),
-            self.upgrades.next_deadline(),
+            self.upgrades
+                .next_deadline()
+                .filter(|_| !self.network.is_away()),
             self.bootstrap.next_deadline(),
             self.network.next_deadline(),
         ]

@@ -39,6 +39,10 @@ pub(super) struct Network {
 }
 
 impl Network {
+    pub(super) fn is_away(&self) -> bool {
+        self.away
+    }
+
     /// Is a connection that ends now likely to have ended because of the network?
     fn is_cause(&self, now: Instant) -> bool {
         self.away
@@ -156,6 +160,7 @@ impl EventLoop {
             lost.due = now;
             lost.attempts = 0;
         }
+        self.upgrades.network_is_back(now);
         self.bootstrap_now();
         self.tick_network(now);
         self.tick_bootstrap(now);

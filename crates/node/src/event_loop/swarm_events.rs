@@ -103,7 +103,7 @@ impl EventLoop {
         self.connections.insert(id, peer, endpoint);
 
         let settled = self.dials.settle(id, peer, path);
-        if settled.private
+        if !settled.private.is_empty()
             || TransportKind::of(endpoint.get_remote_address()) == Some(TransportKind::Webrtc)
         {
             self.upgrades.requested(peer, settled.private);

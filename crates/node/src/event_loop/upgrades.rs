@@ -4,7 +4,10 @@
 //! connection stands; then new streams go direct, and the circuit closes when its last stream has ended. When a
 //! direct connection dies under its owners, the node dials again, over the relay, with growing pauses.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use libp2p::{
     Multiaddr, PeerId, identify,
@@ -22,25 +25,63 @@ use web_time::Instant;
 use super::EventLoop;
 use crate::{
     address_policy::{Approval, PeerApproval},
-    limits::{CIRCUIT_KEEP, UPGRADE_ATTEMPTS, UPGRADE_BACKOFF, UPGRADES},
+    limits::{
+        CIRCUIT_KEEP, OWNERS_PER_PEER, UPGRADE_ATTEMPTS, UPGRADE_BACKOFF, UPGRADE_STABLE, UPGRADES,
+    },
     types::{Connection, Direction, Owner, Path, TransportKind},
 };
 
 /// One peer that is, or was, reached over a circuit.
 #[derive(Debug, Default)]
 struct Upgrade {
-    /// May private addresses be used? As the request that the circuit was dialed for.
-    private: bool,
+    /// Who wants the peer and may reach private addresses: while there is one, they may be used.
+    private: BTreeSet<Owner>,
     attempt: Option<Attempt>,
+    /// Attempts in a row of which no connection came that lasted.
     attempts: u32,
     retry_at: Option<Instant>,
+    /// Since when there is a direct connection.
+    direct_since: Option<Instant>,
     lost: Option<Lost>,
 }
 
 #[derive(Debug)]
 struct Attempt {
     id: ConnectionId,
-    _approvals: (Approval, Option<PeerApproval>),
+    /// `None`: nobody may reach private addresses for it, or not any more.
+    approvals: Option<(Approval, PeerApproval)>,
+}
+
+impl Upgrade {
+    /// An attempt failed, or what came of it did not last. Whether there may be another one.
+    fn failed(&mut self, now: Instant) -> bool {
+        self.attempts = self.attempts.saturating_add(1);
+        let again = self.attempts < UPGRADE_ATTEMPTS;
+        self.retry_at = now.checked_add(pause(self.attempts)).filter(|_| again);
+        again
+    }
+
+    /// The direct connection has ended. Whether it had lasted.
+    fn ended(&mut self, now: Instant) -> bool {
+        let lasted = self
+            .direct_since
+            .take()
+            .is_some_and(|at| now.saturating_duration_since(at) >= UPGRADE_STABLE);
+        if lasted {
+            self.attempts = 0;
+        }
+        lasted
+    }
+
+    fn release(&mut self, owner: &Owner) {
+        self.private.remove(owner);
+        if self.private.is_empty()
+            && let Some(attempt) = &mut self.attempt
+        {
+            // The swarm cannot be told to end it, but it finds no private address any more.
+            attempt.approvals = None;
+        }
+    }
 }
 
 /// A connection that died under its owners.
@@ -65,11 +106,33 @@ impl Upgrades {
             .min()
     }
 
-    /// A request with this scope led to the peer.
-    pub(super) fn requested(&mut self, peer: PeerId, private: bool) {
+    /// The requests of these owners, which may reach private addresses, led to the peer.
+    pub(super) fn requested(&mut self, peer: PeerId, private: impl IntoIterator<Item = Owner>) {
         if let Some(upgrade) = self.entry(peer) {
-            upgrade.private |= private;
+            for owner in private {
+                if upgrade.private.len() < OWNERS_PER_PEER {
+                    upgrade.private.insert(owner);
+                }
+            }
         }
+    }
+
+    /// The network is there again: what is still to be tried is tried at once.
+    pub(super) fn network_is_back(&mut self, now: Instant) {
+        for upgrade in self.peers.values_mut() {
+            if upgrade.retry_at.is_some() {
+                upgrade.attempts = 0;
+                upgrade.retry_at = Some(now);
+            }
+        }
+    }
+
+    /// Was there an attempt that came to nothing? Then only time leads to another: a peer may say what it speaks as often as
+    /// it likes.
+    fn tried(&self, peer: &PeerId) -> bool {
+        self.peers
+            .get(peer)
+            .is_some_and(|upgrade| upgrade.attempts > 0)
     }
 
     fn entry(&mut self, peer: PeerId) -> Option<&mut Upgrade> {
@@ -84,9 +147,11 @@ impl Upgrades {
 
     /// An owner does not want the peer any more.
     pub(super) fn released(&mut self, peer: &PeerId, owner: &Owner) {
-        if let Some(upgrade) = self.peers.get_mut(peer)
-            && let Some(lost) = &mut upgrade.lost
-        {
+        let Some(upgrade) = self.peers.get_mut(peer) else {
+            return;
+        };
+        upgrade.release(owner);
+        if let Some(lost) = &mut upgrade.lost {
             lost.owners.retain(|known| known != owner);
             if lost.owners.is_empty() && !lost.pinned {
                 self.peers.remove(peer);
@@ -114,17 +179,13 @@ impl Upgrades {
             return false;
         };
         upgrade.attempt = None;
-        upgrade.attempts = upgrade.attempts.saturating_add(1);
-        if upgrade.attempts >= UPGRADE_ATTEMPTS {
+        if !upgrade.failed(now) {
             tracing::debug!(%peer, "no direct connection, and no further attempt");
-            upgrade.retry_at = None;
             if upgrade.lost.is_some() {
                 let peer = *peer;
                 self.peers.remove(&peer);
             }
-            return true;
         }
-        upgrade.retry_at = now.checked_add(pause(upgrade.attempts));
         true
     }
 }
@@ -139,17 +200,16 @@ fn pause(attempts: u32) -> Duration {
 impl EventLoop {
     /// A peer has said what it speaks.
     pub(super) fn on_upgrade_possible(&mut self, peer: PeerId, info: &identify::Info) {
-        if info.protocols.contains(&StreamProtocol::new(PROTOCOL)) {
+        if !self.upgrades.tried(&peer) && info.protocols.contains(&StreamProtocol::new(PROTOCOL)) {
             self.upgrade(peer);
         }
     }
 
     /// A request for a direct connection ended with a circuit: there will be another attempt.
-    pub(super) fn upgrade_later(&mut self, peer: PeerId, private: bool) {
+    pub(super) fn upgrade_later(&mut self, peer: PeerId, private: impl IntoIterator<Item = Owner>) {
+        self.upgrades.requested(peer, private);
         if let Some(upgrade) = self.upgrades.entry(peer) {
-            upgrade.private |= private;
-            upgrade.attempts = upgrade.attempts.saturating_add(1);
-            upgrade.retry_at = Instant::now().checked_add(pause(upgrade.attempts));
+            upgrade.failed(Instant::now());
         }
     }
 
@@ -179,24 +239,16 @@ impl EventLoop {
             return;
         }
         upgrade.retry_at = None;
-        let approved: &[Multiaddr] = if upgrade.private {
-            std::slice::from_ref(&address)
-        } else {
-            &[]
-        };
-        let approvals = (
-            self.gate.approve(approved),
-            upgrade.private.then(|| self.gate.approve_peer(peer)),
-        );
+        let approvals = (!upgrade.private.is_empty()).then(|| {
+            let address = std::slice::from_ref(&address);
+            (self.gate.approve(address), self.gate.approve_peer(peer))
+        });
         let options = DialOpts::peer_id(peer)
             .condition(PeerCondition::Always)
             .addresses(vec![address])
             .build();
         let id = options.connection_id();
-        upgrade.attempt = Some(Attempt {
-            id,
-            _approvals: approvals,
-        });
+        upgrade.attempt = Some(Attempt { id, approvals });
         if let Err(error) = self.swarm.dial(options) {
             tracing::debug!(%peer, %error, "no attempt at a direct connection");
             self.upgrades.failed(id, Instant::now());
@@ -217,8 +269,8 @@ impl EventLoop {
             }
             if path == Path::Direct {
                 upgrade.attempt = None;
-                upgrade.attempts = 0;
                 upgrade.retry_at = None;
+                upgrade.direct_since.get_or_insert_with(Instant::now);
             }
         }
         if path == Path::Direct {
@@ -235,40 +287,77 @@ impl EventLoop {
         cause: Option<&ConnectionError>,
     ) -> bool {
         let peer = connection.peer;
-        let died = connection.transport == TransportKind::Webrtc && died(cause) && !self.paused;
-        if died && self.interests.is_wanted(&peer) {
-            if connection.direction == Direction::Outbound
-                && gone
-                && let Some(upgrade) = self.upgrades.entry(peer)
-            {
-                upgrade.lost = Some(Lost {
-                    address: connection.remote_address.clone(),
-                    owners: connection.owners.clone(),
-                    pinned: self.interests.is_pinned(&peer),
-                });
-            }
-            if let Some(upgrade) = self.upgrades.peers.get_mut(&peer)
-                && upgrade.attempt.is_none()
-            {
-                // At once: most often a network has changed, and the relay is still there.
-                upgrade.retry_at = Some(Instant::now());
-            }
-        } else if gone
-            && self
-                .upgrades
-                .peers
-                .get(&peer)
-                .is_some_and(|upgrade| upgrade.lost.is_none())
-        {
-            self.upgrades.peers.remove(&peer);
+        let now = Instant::now();
+        let wanted = self.interests.is_wanted(&peer) && !self.paused;
+        if connection.path == Path::Direct && !self.connections.has_path(&peer, Path::Direct) {
+            let died = connection.transport == TransportKind::Webrtc && died(cause);
+            self.on_direct_ended(&peer, died && wanted, now);
         }
-        self.upgrades
+        if gone && wanted {
+            self.note_lost(connection, cause);
+        }
+        let lost = self
+            .upgrades
             .peers
             .get(&peer)
-            .is_some_and(|upgrade| upgrade.lost.is_some())
+            .is_some_and(|upgrade| upgrade.lost.is_some());
+        if gone && !lost {
+            self.upgrades.peers.remove(&peer);
+        }
+        lost
+    }
+
+    /// There is no direct connection to a peer any more; `again`: there is to be one.
+    fn on_direct_ended(&mut self, peer: &PeerId, again: bool, now: Instant) {
+        let Some(upgrade) = self.upgrades.peers.get_mut(peer) else {
+            return;
+        };
+        if upgrade.ended(now) {
+            if again && upgrade.attempt.is_none() {
+                // At once: most often a network has changed, and the relay is still there.
+                upgrade.retry_at = Some(now);
+            }
+        } else {
+            // A peer that drops each connection as soon as it stands must not have us make them without a pause.
+            upgrade.failed(now);
+            if !again {
+                upgrade.retry_at = None;
+            }
+        }
+    }
+
+    /// The last connection to a wanted peer has closed: remembers what is to be dialed again.
+    fn note_lost(&mut self, connection: &Connection, cause: Option<&ConnectionError>) {
+        if connection.direction != Direction::Outbound {
+            return;
+        }
+        let Some(upgrade) = self.upgrades.peers.get_mut(&connection.peer) else {
+            return;
+        };
+        let address = match connection.path {
+            Path::Direct if upgrade.retry_at.is_some() => connection.remote_address.clone(),
+            // The relay fails while signalling is under way, or through: its outcome is for whoever wanted the circuit.
+            Path::Relayed
+                if upgrade.attempt.is_some() && matches!(cause, Some(ConnectionError::IO(_))) =>
+            {
+                match signalled_over(&connection.remote_address) {
+                    Some(address) => address,
+                    None => return,
+                }
+            }
+            _ => return,
+        };
+        upgrade.lost = Some(Lost {
+            address,
+            owners: connection.owners.clone(),
+            pinned: self.interests.is_pinned(&connection.peer),
+        });
     }
 
     pub(super) fn tick_upgrades(&mut self, now: Instant) {
+        if self.network.is_away() {
+            return;
+        }
         let due: Vec<(PeerId, Option<Multiaddr>)> = self
             .upgrades
             .peers
@@ -307,3 +396,6 @@ fn died(cause: Option<&ConnectionError>) -> bool {
     }
     false
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
