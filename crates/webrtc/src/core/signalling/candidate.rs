@@ -182,11 +182,15 @@ impl Candidate {
         format!("candidate:{foundation} 1 udp {priority} {address} {port} typ {kind}{related}")
     }
 
-    /// Reads the JSON of an `RTCIceCandidate`; only its `candidate` counts, as there is but one media section.
+    /// Reads the JSON of an `RTCIceCandidate`; only its `candidate` counts, as there is but one media section. No text at all
+    /// ends the candidates, as `null` does (js-libp2p reads it so).
     ///
     /// # Errors
     /// As [`Candidate::parse`].
     pub fn from_json(json: &str) -> Result<Option<Self>, SignallingError> {
+        if json.is_empty() {
+            return Ok(None);
+        }
         let value =
             serde_json::from_str(json).map_err(|_| SignallingError::Candidate("it is not JSON"))?;
         match value {
@@ -271,6 +275,7 @@ mod tests {
         ] {
             assert_eq!(Candidate::parse(unused), Ok(None), "{unused}");
         }
+        assert_eq!(Candidate::from_json(""), Ok(None));
         assert_eq!(Candidate::from_json("null"), Ok(None));
         assert_eq!(Candidate::from_json("\"\""), Ok(None));
     }
@@ -288,7 +293,7 @@ mod tests {
         ] {
             assert!(Candidate::parse(bad).is_err(), "{bad}");
         }
-        for bad in ["", "{", "{}", "[]", "7", r#"{"candidate":7}"#] {
+        for bad in ["{", "{}", "[]", "7", r#"{"candidate":7}"#] {
             assert!(Candidate::from_json(bad).is_err(), "{bad}");
         }
         let deep = "[".repeat(4000);
