@@ -159,6 +159,13 @@ pub const SIGNALLING_STREAM_TIMEOUT: Duration = Duration::from_secs(15);
 /// Negotiating the protocol of a signalling stream: two round trips over the relay.
 pub const SIGNALLING_NEGOTIATION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a dial may wait for others of the same peer: as long as one of them can take. A peer has as many addresses as it
+/// likes, and a request that gave up leaves its dial behind.
+pub const SIGNALLING_TURN_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// Signalling streams of one circuit that are accepted and not yet passed on: the behaviour takes each at its next turn.
+pub const MAX_OPENED_OFFERS: usize = 4;
+
 /// Dials under way that wait for their signalling stream. The swarm has its own limit on dials.
 pub const MAX_SIGNALLED_DIALS: usize = 64;
 

@@ -27,6 +27,7 @@ use super::{limits, socket};
 use crate::Error;
 use crate::core::signalling::candidate::{self, Address};
 use crate::core::signalling::{self, Role};
+use crate::signalled::Allowed;
 
 struct Local {
     address: SocketAddr,
@@ -36,6 +37,7 @@ struct Local {
 /// One side's candidates and checks.
 pub(crate) struct IcePath {
     agent: IceAgent,
+    allowed: Allowed,
     runtime: Handle,
     sockets: Vec<Local>,
     watcher: Option<IfWatcher>,
@@ -55,6 +57,7 @@ impl IcePath {
     pub(crate) fn new(
         role: Role,
         addresses: Option<&[IpAddr]>,
+        allowed: Allowed,
         runtime: Handle,
     ) -> Result<Self, Error> {
         let mut agent = IceAgent::new(IceCreds::new());
@@ -71,6 +74,7 @@ impl IcePath {
         };
         let mut path = Self {
             agent,
+            allowed,
             runtime,
             sockets: Vec::new(),
             watcher,
@@ -203,7 +207,7 @@ impl IcePath {
                 let Some(local) = self.sockets.get(index) else {
                     return;
                 };
-                if taken >= limits::DATAGRAM_BATCH || self.inputs.len() >= limits::DATAGRAM_QUEUE {
+                if taken >= limits::DATAGRAM_BATCH {
                     // Others have their turn first.
                     cx.waker().wake_by_ref();
                     break;
@@ -224,23 +228,36 @@ impl IcePath {
         }
     }
 
+    fn push(&mut self, input: Input) {
+        // Dropped rather than left in the socket, which would wake us again and again: while no path is chosen, nobody
+        // takes what is here.
+        if self.inputs.len() < limits::DATAGRAM_QUEUE {
+            self.inputs.push_back(input);
+        }
+    }
+
     fn handle(&mut self, datagram: &Bytes, from: SocketAddr, to: SocketAddr) {
         // RFC 7983.
         match datagram.first() {
             Some(0..=3) => {}
             // Whatever DTLS does with it: it is encrypted, or part of a handshake that shows the peer's certificate.
             Some(20..=63) if self.sources.contains(&from) => {
-                return self.inputs.push_back(Input::Dtls(datagram.clone()));
+                return self.push(Input::Dtls(datagram.clone()));
             }
             _ => return,
         }
         let Ok(message) = StunMessage::parse(datagram) else {
             return;
         };
-        // The agent keeps a candidate for each source of a verified check.
-        let room = self.sources.contains(&from) || self.sources.len() < limits::MAX_ICE_SOURCES;
+        // The agent keeps a candidate for each source of a verified check, and checks it in turn.
+        let known = self.sources.contains(&from);
+        let room = known || self.sources.len() < limits::MAX_ICE_SOURCES;
         if !room || !self.agent.accepts_message(&message) {
             return;
+        }
+        // One that was let in stays: a connection outlives the reason it was made with.
+        if !known && !self.allowed.ip(from.ip()) {
+            return tracing::debug!("a check from an address that is not allowed");
         }
         self.sources.insert(from);
         let packet = StunPacket {
@@ -250,7 +267,7 @@ impl IcePath {
             message,
         };
         if self.agent.handle_packet(Instant::now(), packet) {
-            self.inputs.push_back(Input::Check {
+            self.push(Input::Check {
                 from,
                 nominated: false,
             });
@@ -315,3 +332,6 @@ impl IcePath {
         Some((self.sockets.get(index)?.socket.clone(), to))
     }
 }
+
+#[cfg(test)]
+mod tests;

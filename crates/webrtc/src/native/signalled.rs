@@ -19,7 +19,7 @@ use crate::Error;
 use crate::core::certhash::Fingerprint;
 use crate::core::signalling::description::Setup;
 use crate::core::signalling::{Candidate, Description, Role, SignallingError};
-use crate::signalled::{self, AgentEvent, Settings, goodbye};
+use crate::signalled::{self, AgentEvent, Allowed, Settings, goodbye};
 
 /// A future that a swarm can take.
 pub(crate) type Upgrade<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
@@ -45,6 +45,7 @@ const SCTP_PORT: u16 = 5000;
 pub(crate) struct Agent {
     role: Role,
     addresses: Option<Arc<[IpAddr]>>,
+    allowed: Allowed,
     stage: Stage,
     offer: Option<Setup>,
     mid: String,
@@ -62,10 +63,11 @@ enum Stage {
 }
 
 impl Agent {
-    pub(crate) fn new(role: Role, settings: &Settings) -> Self {
+    pub(crate) fn new(role: Role, settings: &Settings, allowed: Allowed) -> Self {
         Self {
             role,
             addresses: settings.addresses.clone(),
+            allowed,
             stage: Stage::New,
             offer: None,
             mid: MID.to_owned(),
@@ -81,7 +83,12 @@ impl Agent {
                 operation: "making a certificate",
                 message: error.to_string(),
             })?;
-            let path = IcePath::new(self.role, self.addresses.as_deref(), runtime)?;
+            let path = IcePath::new(
+                self.role,
+                self.addresses.as_deref(),
+                self.allowed.clone(),
+                runtime,
+            )?;
             self.stage = Stage::Checking(Box::new(path), certificate);
         }
         match &mut self.stage {

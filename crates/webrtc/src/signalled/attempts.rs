@@ -97,7 +97,8 @@ impl Attempts {
         let mut peers = self.lock();
         let entry = peers.get_mut(peer).filter(|entry| entry.offers > 0)?;
         let (sender, receiver) = oneshot::channel();
-        // Bounded by our own dials to this peer.
+        // Bounded by our own dials under way to this peer.
+        entry.waiting.retain(|waiting| !waiting.is_canceled());
         entry.waiting.push(sender);
         Some(receiver)
     }

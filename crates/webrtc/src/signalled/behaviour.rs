@@ -115,11 +115,13 @@ impl Behaviour {
             libp2p_core::ConnectedPoint::Dialer { address, .. } => address,
             libp2p_core::ConnectedPoint::Listener { local_addr, .. } => local_addr,
         };
+        // Dropped with what it is for, should it have become something else: only circuits have a handler for it.
+        let request = self.dialing.remove(&id);
         if is_circuit(address) {
             self.circuits.entry(peer).or_default().push(id);
-        }
-        if let Some(request) = self.dialing.remove(&id) {
-            self.open(id, request);
+            if let Some(request) = request {
+                self.open(id, request);
+            }
         }
     }
 

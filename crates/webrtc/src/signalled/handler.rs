@@ -17,7 +17,7 @@ use libp2p_swarm::{
 use crate::{
     Error,
     core::signalling::{PROTOCOL, SignallingError},
-    limits::SIGNALLING_NEGOTIATION_TIMEOUT,
+    limits::{MAX_OPENED_OFFERS, SIGNALLING_NEGOTIATION_TIMEOUT},
 };
 
 /// A dial that needs a signalling stream.
@@ -47,9 +47,6 @@ pub struct Handler {
     requests: VecDeque<Request>,
     opened: VecDeque<Opened>,
 }
-
-/// Streams accepted and not yet passed on: the behaviour takes each at its next turn.
-const MAX_OPENED: usize = 4;
 
 impl ConnectionHandler for Handler {
     type FromBehaviour = Request;
@@ -94,7 +91,7 @@ impl ConnectionHandler for Handler {
         match event {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
                 protocol, ..
-            }) if self.opened.len() < MAX_OPENED => self.opened.push_back(Opened(protocol)),
+            }) if self.opened.len() < MAX_OPENED_OFFERS => self.opened.push_back(Opened(protocol)),
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol,
                 info,

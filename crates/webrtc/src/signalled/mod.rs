@@ -20,7 +20,7 @@ use futures::channel::mpsc;
 use libp2p_identity::PeerId;
 
 use crate::{
-    core::signalling::Policy,
+    core::signalling::{Address, Policy},
     limits::{MAX_SIGNALLED_DIALS, MAX_WAITING_OFFERS},
 };
 
@@ -46,6 +46,25 @@ pub(crate) struct Settings {
     /// Native only; `None`: all of this machine's but loopback.
     #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
     pub(crate) addresses: Option<Arc<[IpAddr]>>,
+}
+
+/// What the policy says of one peer's addresses.
+#[derive(Debug, Clone)]
+pub(crate) struct Allowed {
+    peer: PeerId,
+    policy: Arc<dyn Policy>,
+}
+
+impl Allowed {
+    pub(crate) fn new(peer: PeerId, policy: Arc<dyn Policy>) -> Self {
+        Self { peer, policy }
+    }
+
+    /// May this address be used now?
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
+    pub(crate) fn ip(&self, ip: IpAddr) -> bool {
+        self.policy.allows(&self.peer, &Address::Ip(ip))
+    }
 }
 
 /// A STUN or TURN server.

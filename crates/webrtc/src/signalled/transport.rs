@@ -1,7 +1,7 @@
 //! Makes connections of signalling streams.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -22,7 +22,7 @@ use libp2p_identity::PeerId;
 use web_time::Instant;
 
 use super::{
-    Config, Settings,
+    Allowed, Config, Settings,
     attempts::{Attempt, Attempts},
     behaviour::Incoming,
     drive::drive,
@@ -32,7 +32,7 @@ use crate::{
     Connection, Error,
     core::signalling::{Negotiation, Policy, Role, SignallingError, address::DialAddress},
     imp,
-    limits::{SIGNALLING_CONNECT_TIMEOUT, SIGNALLING_STREAM_TIMEOUT},
+    limits::{SIGNALLING_CONNECT_TIMEOUT, SIGNALLING_STREAM_TIMEOUT, SIGNALLING_TURN_TIMEOUT},
 };
 
 /// The transport of `/webrtc`: dials `…/p2p-circuit/webrtc/p2p/<peer>`.
@@ -75,6 +75,10 @@ impl Transport {
         )
     }
 
+    fn allowed(&self, peer: PeerId) -> Allowed {
+        Allowed::new(peer, Arc::clone(&self.policy))
+    }
+
     fn negotiation(&self, role: Role, peer: PeerId) -> Negotiation {
         Negotiation::new(role, peer, Arc::clone(&self.policy), Instant::now())
     }
@@ -86,10 +90,10 @@ impl Transport {
             attempt,
         } = incoming;
         let negotiation = self.negotiation(Role::Listener, peer);
-        let settings = self.settings.clone();
+        let (settings, allowed) = (self.settings.clone(), self.allowed(peer));
         imp::upgrade(async move {
             let _attempt = attempt;
-            let mut agent = imp::Agent::new(Role::Listener, &settings);
+            let mut agent = imp::Agent::new(Role::Listener, &settings, allowed);
             drive(negotiation, &mut agent, &mut stream).await?;
             let connection = agent.finish(stream).await?;
             Ok((peer, connection))
@@ -99,9 +103,10 @@ impl Transport {
     fn offer(&self, peer: PeerId, circuit: Multiaddr, mut attempt: Attempt) -> Upgrade {
         let (attempts, policy) = (self.attempts.clone(), Arc::clone(&self.policy));
         let (settings, mut dials) = (self.settings.clone(), self.dials.clone());
+        let allowed = self.allowed(peer);
         imp::upgrade(async move {
-            attempt.turn().await;
             let offered = async {
+                turn(&mut attempt).await?;
                 let (reply, answered) = oneshot::channel();
                 let request = Request {
                     peer,
@@ -113,7 +118,7 @@ impl Transport {
                     .map_err(|_| SignallingError::TooManyAttempts)?;
                 let mut stream = stream(answered).await?;
                 let negotiation = Negotiation::new(Role::Dialer, peer, policy, Instant::now());
-                let mut agent = imp::Agent::new(Role::Dialer, &settings);
+                let mut agent = imp::Agent::new(Role::Dialer, &settings, allowed);
                 drive(negotiation, &mut agent, &mut stream).await?;
                 agent.finish(stream).await
             };
@@ -125,6 +130,14 @@ impl Transport {
                 Err(error) => Err(superseded(error, &attempts, &peer).await),
             }
         })
+    }
+}
+
+/// Waits until no other dial of the peer is under way, but not for all of those that a peer's many addresses may make.
+async fn turn(attempt: &mut Attempt) -> Result<(), Error> {
+    match select(pin!(attempt.turn()), Delay::new(SIGNALLING_TURN_TIMEOUT)).await {
+        Either::Left(((), _)) => Ok(()),
+        Either::Right(((), _)) => Err(SignallingError::TooManyAttempts.into()),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     Error,
     core::signalling::{Candidate, Description, INIT_CHANNEL, Role, SignallingError},
     limits::{INIT_CHANNEL_TIMEOUT, MAX_SIGNALLED_CANDIDATES},
-    signalled::{self, AgentEvent, IceServer, Settings, goodbye},
+    signalled::{self, AgentEvent, Allowed, IceServer, Settings, goodbye},
 };
 
 /// A future that a swarm can take: there is but one thread.
@@ -152,7 +152,8 @@ impl Drop for Session {
 }
 
 impl Agent {
-    pub(crate) fn new(role: Role, settings: &Settings) -> Self {
+    /// A browser does not tell whence it is checked, so that only candidates can be judged.
+    pub(crate) fn new(role: Role, settings: &Settings, _: Allowed) -> Self {
         Self {
             role,
             servers: Arc::clone(&settings.ice_servers),
