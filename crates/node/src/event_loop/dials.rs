@@ -222,7 +222,6 @@ impl EventLoop {
             Ok(Plan::Reuse(id, peer)) => {
                 if scope.private_network
                     && let Some(owner) = &owner
-                    && !self.connections.has_path(&peer, Path::Direct)
                 {
                     self.upgrades.requested(peer, [owner.clone()]);
                 }

@@ -3,7 +3,7 @@
 //! Nothing is closed when it goes: the browser's word for it may be wrong, and connections that really are lost end by
 //! themselves, some of them long after. What sites wanted when that happened is dialed again once the network is back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures::channel::oneshot;
 use libp2p::{Multiaddr, PeerId};
@@ -16,8 +16,15 @@ use crate::{
     types::{Connection, DialRequest, Direction, Owner},
 };
 
-/// Who wants a lost peer back, and their dial while it is under way.
-type Wish = (Owner, Option<oneshot::Receiver<Result<Connection, Error>>>);
+/// Who wants a lost peer back.
+#[derive(Debug)]
+struct Wish {
+    owner: Owner,
+    /// How far it may reach.
+    scope: Scope,
+    /// While it is dialed.
+    dial: Option<oneshot::Receiver<Result<Connection, Error>>>,
+}
 
 /// A peer whose connection ended with the network.
 #[derive(Debug)]
@@ -60,8 +67,13 @@ impl Network {
             .min()
     }
 
-    /// A connection broke that these still wanted.
-    pub(super) fn on_lost(&mut self, connection: &Connection, now: Instant) {
+    /// A connection broke that its owners still wanted; `private`: those who may reach private addresses.
+    pub(super) fn on_lost(
+        &mut self,
+        connection: &Connection,
+        private: &BTreeSet<Owner>,
+        now: Instant,
+    ) {
         if connection.direction != Direction::Outbound
             || connection.owners.is_empty()
             || !self.is_cause(now)
@@ -76,7 +88,13 @@ impl Network {
                 wishes: connection
                     .owners
                     .iter()
-                    .map(|owner| (owner.clone(), None))
+                    .map(|owner| Wish {
+                        owner: owner.clone(),
+                        scope: Scope {
+                            private_network: private.contains(owner),
+                        },
+                        dial: None,
+                    })
                     .collect(),
                 attempts: 0,
                 due: now,
@@ -87,7 +105,7 @@ impl Network {
     /// Somebody does not want this peer any more.
     pub(super) fn release(&mut self, peer: &PeerId, owner: &Owner) {
         if let Some(lost) = self.lost.get_mut(peer) {
-            lost.wishes.retain(|(wishing, _)| wishing != owner);
+            lost.wishes.retain(|wish| wish.owner != *owner);
             if lost.wishes.is_empty() {
                 self.lost.remove(peer);
             }
@@ -115,19 +133,21 @@ impl Network {
 
 impl Lost {
     fn is_dialing(&self) -> bool {
-        self.wishes.iter().any(|(_, dial)| dial.is_some())
+        self.wishes.iter().any(|wish| wish.dial.is_some())
     }
 
     /// Looks at the dials under way; true when they are all over and nothing is left to do.
     fn is_over(&mut self, now: Instant) -> bool {
         let was_dialing = self.is_dialing();
-        self.wishes.retain_mut(|(_, dial)| {
-            let Some(answer) = dial else { return true };
+        self.wishes.retain_mut(|wish| {
+            let Some(answer) = &mut wish.dial else {
+                return true;
+            };
             match answer.try_recv() {
                 Ok(None) => true,
                 Ok(Some(Ok(_))) => false,
                 Ok(Some(Err(_))) | Err(oneshot::Canceled) => {
-                    *dial = None;
+                    wish.dial = None;
                     true
                 }
             }
@@ -176,22 +196,58 @@ impl EventLoop {
             if lost.is_dialing() || lost.due > now {
                 continue;
             }
-            for (owner, dial) in &mut lost.wishes {
+            for wish in &mut lost.wishes {
                 let (reply, answer) = oneshot::channel();
-                *dial = Some(answer);
-                due.push((*peer, lost.address.clone(), owner.clone(), reply));
+                wish.dial = Some(answer);
+                let address = lost.address.clone();
+                due.push((*peer, address, wish.owner.clone(), wish.scope, reply));
             }
         }
-        for (peer, address, owner, reply) in due {
+        for (peer, address, owner, scope, reply) in due {
             let request = DialRequest {
                 peer: Some(peer),
                 addresses: vec![address],
                 owner: Some(owner),
-                // The address was judged for its owner when it was dialed first.
-                scope: Scope::PRIVATE,
+                scope,
                 timeout: REDIAL_TIMEOUT,
             };
             self.dial(request, false, reply);
         }
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use crate::types::{Path, TransportKind};
+
+    #[test]
+    fn who_wants_a_peer_back_reaches_no_further_than_before() {
+        let (near, far) = (
+            Owner::new("https://a.example"),
+            Owner::new("https://b.example"),
+        );
+        let connection = Connection {
+            id: "1".into(),
+            peer: PeerId::random(),
+            remote_address: "/ip4/9.9.9.9/tcp/9/ws".parse().unwrap(),
+            direction: Direction::Outbound,
+            path: Path::Direct,
+            transport: TransportKind::Websocket,
+            opened_at_ms: 0,
+            rtt: None,
+            owners: vec![near.clone(), far.clone()],
+        };
+        let mut network = Network {
+            away: true,
+            ..Network::default()
+        };
+        network.on_lost(&connection, &BTreeSet::from([near.clone()]), Instant::now());
+        let wishes = &network.lost[&connection.peer].wishes;
+        let scopes: Vec<_> = wishes
+            .iter()
+            .map(|wish| (&wish.owner, wish.scope))
+            .collect();
+        assert_eq!(scopes, [(&near, Scope::PRIVATE), (&far, Scope::GLOBAL)]);
     }
 }

@@ -170,6 +170,7 @@ impl EventLoop {
             self.update_wanted(&peer);
         }
         let gone = !self.connections.is_connected(&peer);
+        let private = self.upgrades.private(&peer);
         let again = connection
             .as_ref()
             .is_some_and(|connection| self.on_upgrade_closed(connection, gone, cause));
@@ -178,7 +179,7 @@ impl EventLoop {
                 && !again
                 && let Some(connection) = &connection
             {
-                self.network.on_lost(connection, Instant::now());
+                self.network.on_lost(connection, &private, Instant::now());
             }
             self.interests.forget(&peer);
             self.on_relay_gone(&peer);

@@ -117,6 +117,14 @@ impl Upgrades {
         }
     }
 
+    /// Who wants the peer and may reach private addresses.
+    pub(super) fn private(&self, peer: &PeerId) -> BTreeSet<Owner> {
+        self.peers
+            .get(peer)
+            .map(|upgrade| upgrade.private.clone())
+            .unwrap_or_default()
+    }
+
     /// The network is there again: what is still to be tried is tried at once.
     pub(super) fn network_is_back(&mut self, now: Instant) {
         for upgrade in self.peers.values_mut() {
