@@ -1,5 +1,7 @@
 //! Which STUN servers tell this browser how the world sees it, for `/webrtc`.
 
+use std::net::Ipv6Addr;
+
 use crate::{Area, Platform, Value, limits::MAX_ICE_SERVERS, slots};
 
 /// Where the user's choice is kept: one `stun:host:port` a line; empty for none.
@@ -40,13 +42,22 @@ fn is_stun(url: &str) -> bool {
     let Some(server) = url.strip_prefix("stun:") else {
         return false;
     };
-    let (host, port) = match server.rsplit_once(':') {
-        Some((host, port)) if !host.contains(':') || host.starts_with('[') => (host, Some(port)),
-        _ => (server, None),
+    let (host_is, port) = match server.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        Some((host, port)) => (host.parse::<Ipv6Addr>().is_ok(), port),
+        None => {
+            let end = server.find(':').unwrap_or(server.len());
+            let (host, port) = server.split_at_checked(end).unwrap_or((server, ""));
+            let allowed = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
+            let is_label = |label: &str| !label.is_empty() && label.bytes().all(allowed);
+            (host.split('.').all(is_label), port)
+        }
     };
-    let allowed = |c: u8| c.is_ascii_alphanumeric() || b"-.[]:".contains(&c);
-    let port_is = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
-    url.len() <= MAX_URL && !host.is_empty() && host.bytes().all(allowed) && port_is
+    let digits = |port: &str| port.bytes().all(|c| c.is_ascii_digit());
+    let port_is = match port.strip_prefix(':') {
+        Some(port) => digits(port) && port.parse::<u16>().is_ok_and(|port| port != 0),
+        None => port.is_empty(),
+    };
+    url.len() <= MAX_URL && host_is && port_is
 }
 
 #[cfg(test)]
@@ -84,6 +95,16 @@ mod tests {
             "stun:a:0",
             "stun:a:70000",
             "stun:a?transport=udp",
+            "stun:a:+1",
+            "stun:a:",
+            "stun:a:b:1",
+            "stun:2001:db8::1",
+            "stun:[::",
+            "stun:[::1",
+            "stun:[a]",
+            "stun:[::1]1",
+            "stun:a]b",
+            "stun:..",
         ] {
             assert!(parse(bad).is_empty(), "{bad}");
         }
