@@ -127,6 +127,10 @@ pub const NOISE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Chromium refuses the 501st, closed ones included; some room is left for others in the process.
 pub const MAX_PEER_CONNECTIONS: usize = 450;
 
+/// Of these, so many before offers of peers are not answered any more: anybody may make peers and offers, and must not take what
+/// this node's own dials need.
+pub const MAX_OFFERED_PEER_CONNECTIONS: usize = 300;
+
 /// Longest SDP looked at. Browsers' data-channel offers are about 1 KiB, plus one line for each
 /// local candidate.
 pub const MAX_SDP: usize = 64 * 1024;

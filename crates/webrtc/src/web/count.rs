@@ -32,10 +32,10 @@ pub(super) fn available() -> Result<(), Error> {
 pub(super) struct Counted(RtcPeerConnection);
 
 impl Counted {
-    /// A new one, if the budget allows it.
-    pub(super) fn new(configuration: &RtcConfiguration) -> Result<Self, Error> {
+    /// A new one, while there are fewer than `limit` and the budget allows it.
+    pub(super) fn new(configuration: &RtcConfiguration, limit: usize) -> Result<Self, Error> {
         available()?;
-        if EXISTING.get() >= MAX_PEER_CONNECTIONS {
+        if EXISTING.get() >= limit.min(MAX_PEER_CONNECTIONS) {
             return Err(Error::TooManyPeerConnections);
         }
         let connection = RtcPeerConnection::new_with_configuration(configuration)

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     Error, Loss,
     core::{noise, signalling::INIT_CHANNEL, stream},
-    limits::{DISCONNECTED_TIMEOUT, MAX_PENDING_INBOUND, MAX_STREAMS},
+    limits::{DISCONNECTED_TIMEOUT, MAX_PEER_CONNECTIONS, MAX_PENDING_INBOUND, MAX_STREAMS},
 };
 
 /// A peer connection. Dropping it closes it and fails its streams.
@@ -51,13 +51,16 @@ pub(super) struct Peer {
 impl Peer {
     /// A new peer connection that takes inbound channels from its first moment.
     pub(super) fn new() -> Result<Rc<Self>, Error> {
-        Self::with_configuration(&RtcConfiguration::new())
+        Self::with_configuration(&RtcConfiguration::new(), MAX_PEER_CONNECTIONS)
     }
 
-    /// The same with a configuration.
-    pub(super) fn with_configuration(configuration: &RtcConfiguration) -> Result<Rc<Self>, Error> {
+    /// The same with a configuration, while fewer than `limit` exist.
+    pub(super) fn with_configuration(
+        configuration: &RtcConfiguration,
+        limit: usize,
+    ) -> Result<Rc<Self>, Error> {
         let peer = Rc::new(Self {
-            connection: Counted::new(configuration)?,
+            connection: Counted::new(configuration, limit)?,
             callbacks: OnceCell::new(),
             channels: RefCell::default(),
             next_key: Cell::new(0),

@@ -24,7 +24,10 @@ use super::{connection::Connection, count, js, peer::Peer};
 use crate::{
     Error,
     core::signalling::{Candidate, Description, INIT_CHANNEL, Role, SignallingError},
-    limits::{INIT_CHANNEL_TIMEOUT, MAX_SIGNALLED_CANDIDATES},
+    limits::{
+        INIT_CHANNEL_TIMEOUT, MAX_OFFERED_PEER_CONNECTIONS, MAX_PEER_CONNECTIONS,
+        MAX_SIGNALLED_CANDIDATES,
+    },
     signalled::{self, AgentEvent, Allowed, IceServer, Settings, goodbye},
 };
 
@@ -63,7 +66,11 @@ struct Session {
 
 impl Session {
     fn new(role: Role, servers: &[IceServer]) -> Result<Self, Error> {
-        let peer = Peer::with_configuration(&configuration(servers))?;
+        let limit = match role {
+            Role::Dialer => MAX_PEER_CONNECTIONS,
+            Role::Listener => MAX_OFFERED_PEER_CONNECTIONS,
+        };
+        let peer = Peer::with_configuration(&configuration(servers), limit)?;
         let candidates: Rc<RefCell<VecDeque<String>>> = Rc::default();
         let on_candidate = {
             let (peer, candidates) = (Rc::downgrade(&peer), Rc::clone(&candidates));
