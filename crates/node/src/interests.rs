@@ -106,3 +106,32 @@ impl Interests {
         self.peers.get(peer).is_some_and(|interest| interest.pinned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mooring_webrtc::core::signalling::{Address, Policy};
+
+    use super::*;
+    use crate::Scope;
+
+    #[test]
+    fn the_users_peers_are_met_at_private_addresses_and_nobody_elses() {
+        let gate = Gate::new(Scope::GLOBAL);
+        let mut interests = Interests::new(Arc::clone(&gate));
+        let peer = PeerId::random();
+        let open = || gate.allows(&peer, &Address::Ip([10, 0, 0, 1].into()));
+        interests.add(peer, None).unwrap();
+        interests
+            .add(peer, Some(Owner::new("https://a.example")))
+            .unwrap();
+        assert!(!open());
+        interests.add(peer, Some(Owner::user())).unwrap();
+        interests.add(peer, Some(Owner::user())).unwrap();
+        assert!(open());
+        interests.remove(&peer, &Owner::user());
+        assert!(!open());
+        interests.add(peer, Some(Owner::user())).unwrap();
+        interests.forget(&peer);
+        assert!(!open());
+    }
+}

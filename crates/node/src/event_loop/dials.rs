@@ -524,3 +524,6 @@ pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
         .take(CAUSE_CHARS)
         .collect()
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
