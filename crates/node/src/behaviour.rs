@@ -17,7 +17,7 @@ use crate::{
         self, CONNECTION_MARGIN, GOSSIP_MESSAGE, GOSSIP_QUEUE, GOSSIP_TOPICS_PER_PEER,
         PING_INTERVAL, PING_TIMEOUT,
     },
-    pong, streams,
+    pong, relay_server, streams,
     transport::Clients,
 };
 
@@ -41,7 +41,7 @@ pub(crate) struct Behaviour {
     pub(crate) gossipsub: Gossipsub,
     pub(crate) relay_client: relay::client::Behaviour,
     pub(crate) webrtc: signalled::Behaviour,
-    pub(crate) relay_server: Toggle<relay::Behaviour>,
+    pub(crate) relay_server: Toggle<relay_server::Behaviour>,
 }
 
 impl Behaviour {
@@ -137,19 +137,8 @@ fn gossipsub(config: &Config) -> Result<Gossipsub, Error> {
     .map_err(|error| Error::Config(error.into()))
 }
 
-fn relay_server(config: &Config, local: PeerId) -> Option<relay::Behaviour> {
+fn relay_server(config: &Config, local: PeerId) -> Option<relay_server::Behaviour> {
     (config.role == Role::Server && config.services.relay_server).then(|| {
-        relay::Behaviour::new(
-            local,
-            relay::Config {
-                max_reservations: config.limits.relay_server_reservations,
-                max_circuits: config.limits.relay_server_circuits,
-                max_circuits_per_peer: limits::RELAY_CIRCUITS_PER_PEER,
-                max_circuit_duration: config.limits.relay_server_circuit_duration,
-                max_circuit_bytes: config.limits.relay_server_circuit_bytes,
-                // Rates a peer and an address: upstream's, one a minute and bursts of 60.
-                ..relay::Config::default()
-            },
-        )
+        relay_server::Behaviour::new(local, config.limits.relay_server, config.meter.clone())
     })
 }

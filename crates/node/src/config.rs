@@ -1,10 +1,10 @@
 //! What a node is started with.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use libp2p::{Multiaddr, identity::Keypair};
 
-use crate::limits::Limits;
+use crate::{limits::Limits, meter::Meter};
 
 /// The DHT that everybody is in.
 pub const DEFAULT_KAD_PROTOCOL: &str = "/ipfs/kad/1.0.0";
@@ -63,6 +63,8 @@ pub struct Config {
     pub webrtc_addresses: Option<Vec<IpAddr>>,
     /// What is offered.
     pub services: Services,
+    /// Who counts what happens.
+    pub meter: Option<Arc<dyn Meter>>,
 }
 
 impl Config {
@@ -83,6 +85,7 @@ impl Config {
             ice_servers: Vec::new(),
             webrtc_addresses: None,
             services: Services::default(),
+            meter: None,
         }
     }
 

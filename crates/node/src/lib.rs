@@ -24,9 +24,11 @@ mod forward;
 mod handle;
 mod interests;
 pub mod limits;
+mod meter;
 mod peer_store;
 mod ping;
 mod pong;
+mod relay_server;
 mod services;
 mod streams;
 mod transport;
@@ -36,7 +38,8 @@ pub use config::{Config, DEFAULT_KAD_PROTOCOL, Role, Services};
 pub use error::Error;
 pub use event_loop::{EventLoop, new};
 pub use handle::{Events, Handle, Listeners};
-pub use limits::Limits;
+pub use limits::{Limits, RelayLimits};
+pub use meter::{Measure, Meter, Refusal, Toward};
 pub use streams::{IncomingStreams, Stream};
 pub use types::{
     Connection, DialRequest, Direction, Event, IncomingStream, ListenerEvent, OpenStream,

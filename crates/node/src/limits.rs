@@ -37,14 +37,8 @@ pub struct Limits {
     pub kad_record_bytes: usize,
     /// Keys that this node provides, and providers it keeps of others.
     pub kad_provided_keys: usize,
-    /// As a relay: reservations of others.
-    pub relay_server_reservations: usize,
-    /// As a relay: circuits open at once.
-    pub relay_server_circuits: usize,
-    /// As a relay: bytes of one circuit, each way.
-    pub relay_server_circuit_bytes: u64,
-    /// As a relay: how long one circuit lasts.
-    pub relay_server_circuit_duration: Duration,
+    /// As a relay for others.
+    pub relay_server: RelayLimits,
 }
 
 impl Limits {
@@ -67,10 +61,7 @@ impl Limits {
             kad_records: 64,
             kad_record_bytes: 8 * 1024,
             kad_provided_keys: 64,
-            relay_server_reservations: 0,
-            relay_server_circuits: 0,
-            relay_server_circuit_bytes: 0,
-            relay_server_circuit_duration: Duration::ZERO,
+            relay_server: RelayLimits::default(),
         }
     }
 
@@ -92,10 +83,7 @@ impl Limits {
             kad_records: 4096,
             kad_record_bytes: 16 * 1024,
             kad_provided_keys: 4096,
-            relay_server_reservations: 1024,
-            relay_server_circuits: 256,
-            relay_server_circuit_bytes: 16 * 1024 * 1024,
-            relay_server_circuit_duration: Duration::from_secs(10 * 60),
+            relay_server: RelayLimits::default(),
         }
     }
 }
@@ -103,6 +91,60 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self::client()
+    }
+}
+
+/// What a relay gives to others. The defaults suit signalling: two browsers meet, and go on without the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RelayLimits {
+    /// Reservations held at once; one that is renewed needs no new place.
+    pub reservations: usize,
+    /// Of these, of one peer: each of its connections may have one.
+    pub reservations_per_peer: usize,
+    /// Of these, from one IPv4 address or IPv6 /64. Loopback is exempt.
+    pub reservations_per_ip: usize,
+    /// How long a reservation holds. Clients renew it after three quarters of that.
+    pub reservation_duration: Duration,
+    /// Requests for a reservation that one IPv4 address or IPv6 /64 may make in an hour, all at once if it likes. Loopback is
+    /// exempt.
+    pub reservations_per_hour: u32,
+    /// Circuits open, or about to open, at once.
+    pub circuits: usize,
+    /// Of these, with one peer, when it asks for another one.
+    pub circuits_per_peer: usize,
+    /// Bytes that one circuit carries, both ways together; then it is cut.
+    pub circuit_bytes: u64,
+    /// How long one circuit lasts; then it is cut.
+    pub circuit_duration: Duration,
+    /// Circuits that one IPv4 address or IPv6 /64 may ask for in an hour, all at once if it likes. Loopback is exempt.
+    pub circuits_per_hour: u32,
+}
+
+impl Default for RelayLimits {
+    fn default() -> Self {
+        Self {
+            // A reservation is a table entry and an open connection, of which a server has 4,096.
+            reservations: 1024,
+            // A browser has one; another may linger after its network changed.
+            reservations_per_peer: 4,
+            // An office or a school behind one address, while it takes 16 of them to fill the relay.
+            reservations_per_ip: 64,
+            // What go-libp2p and rust-libp2p give.
+            reservation_duration: Duration::from_secs(60 * 60),
+            // Each of the 64 renews once an hour, and comes back twice when the relay or the network was away.
+            reservations_per_hour: 240,
+            // Signalling is over in seconds: this is dozens of pairs a second.
+            circuits: 256,
+            // One for each peer that a browser meets at the same time.
+            circuits_per_peer: 16,
+            // Meeting takes 10 KB (docs/adr/0008). The rest is for what pages say until the direct path is proven; go-libp2p gives
+            // 128 KiB each way.
+            circuit_bytes: 1024 * 1024,
+            // Signalling takes 25 s at most, and some more attempts fit in; as go-libp2p's and rust-libp2p's.
+            circuit_duration: Duration::from_secs(2 * 60),
+            // Ten a minute for whoever shares the address.
+            circuits_per_hour: 600,
+        }
     }
 }
 
@@ -188,8 +230,17 @@ pub(crate) const GOSSIP_QUEUE: usize = 64;
 /// Topics that one peer may subscribe to.
 pub(crate) const GOSSIP_TOPICS_PER_PEER: usize = 256;
 
-/// As a relay: circuits from one peer.
-pub(crate) const RELAY_CIRCUITS_PER_PEER: usize = 16;
+/// As a relay: requests for a reservation that one peer may make in an hour. Peer ids cost nothing, so this is for clients that
+/// ask over and over, not for attackers.
+pub(crate) const RELAY_RESERVATIONS_PER_PEER_AND_HOUR: u32 = 60;
+/// As a relay: circuits that one peer may ask for in an hour; also only for clients gone wild.
+pub(crate) const RELAY_CIRCUITS_PER_PEER_AND_HOUR: u32 = 240;
+/// As a relay: hosts, and peers, whose rate is remembered, twice this. Who can come from more of them is not stopped by rates.
+pub(crate) const RELAY_RATES: usize = 16_384;
+/// Bytes of a stream's negotiation that are looked at to see whether it is a circuit: the ids of a few protocols.
+pub(crate) const HOP_NEGOTIATION: usize = 1024;
+/// Longest message of circuit relay v2 (`libp2p-relay`'s own bound).
+pub(crate) const HOP_MESSAGE: usize = 4096;
 
 /// Addresses kept of one peer: a few transports on a few networks.
 pub(crate) const PEER_ADDRESSES: usize = 16;

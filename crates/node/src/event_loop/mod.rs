@@ -32,6 +32,7 @@ use crate::{
     handle::{Command, Facts, Reply},
     interests::Interests,
     limits::{DIAL_CONCURRENCY, HOUSEKEEPING, NEGOTIATING_STREAMS, SHUTDOWN_GRACE},
+    meter::{Measure, Meter},
     peer_store::PeerStore,
     services::{echo, perf},
     transport,
@@ -50,6 +51,7 @@ pub struct EventLoop {
     /// What the node's own upkeep may dial.
     scope: Scope,
     limits: Limits,
+    meter: Option<Arc<dyn Meter>>,
     /// Are listen addresses announced as external ones?
     announce_listeners: bool,
     connections: Connections,
@@ -130,6 +132,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         listeners: Subscribers::default(),
         paused: false,
         limits: config.limits,
+        meter: config.meter,
     };
     Ok((handle, event_loop))
 }
@@ -209,6 +212,12 @@ impl EventLoop {
         .into_iter()
         .flatten()
         .fold(housekeeping, Instant::min)
+    }
+
+    fn record(&self, measure: Measure) {
+        if let Some(meter) = &self.meter {
+            meter.record(measure);
+        }
     }
 
     /// Says goodbye to everybody, within a grace period.

@@ -16,6 +16,7 @@ use crate::{
     address_policy::judge,
     behaviour::BehaviourEvent,
     limits::{EXTERNAL_ADDRESSES, IDLE_TIMEOUT, KAD_ADDRESSES, PING_FAILURES, UPKEEP_KEEP},
+    meter::Measure,
     streams::Idle,
     types::{Event, ListenerEvent, Path, TransportKind},
 };
@@ -140,6 +141,10 @@ impl EventLoop {
             self.events.emit(&Event::PeerConnected { peer });
         }
         if let Some(connection) = self.snapshot(&id) {
+            self.record(Measure::ConnectionOpened {
+                transport: connection.transport,
+                direction: connection.direction,
+            });
             self.events.emit(&Event::ConnectionOpened {
                 connection: connection.clone(),
             });
@@ -186,6 +191,10 @@ impl EventLoop {
             self.bootstrap.on_disconnected(&peer, Instant::now());
         }
         if let Some(connection) = connection {
+            self.record(Measure::ConnectionClosed {
+                transport: connection.transport,
+                direction: connection.direction,
+            });
             self.events
                 .emit(&Event::ConnectionClosed { connection, reason });
         }
@@ -206,11 +215,15 @@ impl EventLoop {
                 result,
             }) => match result {
                 Ok(rtt) => {
+                    self.record(Measure::Ping(Some(rtt)));
                     tracing::debug!(%peer, %connection, ?rtt, "ping");
                     self.connections.measured(&connection, rtt);
                     self.peers.measured(peer, rtt);
                 }
-                Err(ping::Failure::Timeout) => self.on_ping_timeout(connection),
+                Err(ping::Failure::Timeout) => {
+                    self.record(Measure::Ping(None));
+                    self.on_ping_timeout(connection);
+                }
                 // Not spoken, or its stream was taken over by a newer one: the connection lives.
                 Err(_) => {}
             },

@@ -9,6 +9,7 @@ mod imp;
 #[cfg(target_arch = "wasm32")]
 #[path = "web.rs"]
 mod imp;
+mod metered;
 mod yamux;
 
 use std::sync::Arc;
@@ -69,7 +70,7 @@ pub(crate) fn build(config: &Config, gate: &Arc<Gate>) -> Result<(BoxedTransport
         .or_transport(circuits)
         .map(|either, _| either.into_inner())
         .boxed()
-        .or_transport(imp::build(config, gate)?)
+        .or_transport(direct(config, gate)?)
         .map(|either, _| either.into_inner())
         .boxed();
     Ok((
@@ -79,6 +80,24 @@ pub(crate) fn build(config: &Config, gate: &Arc<Gate>) -> Result<(BoxedTransport
             webrtc: webrtc_behaviour,
         },
     ))
+}
+
+/// Everything but circuits and what is signalled over them. On a relay, with what goes through it counted.
+fn direct(config: &Config, gate: &Arc<Gate>) -> Result<BoxedTransport, Error> {
+    let transport = imp::build(config, gate)?;
+    let Some(meter) = config
+        .meter
+        .clone()
+        .filter(|_| config.services.relay_server)
+    else {
+        return Ok(transport);
+    };
+    Ok(transport
+        .map(move |(peer, muxer), _| {
+            let muxer = metered::Muxer::new(muxer, Arc::clone(&meter));
+            (peer, StreamMuxerBox::new(muxer))
+        })
+        .boxed())
 }
 
 fn noise_config(keypair: &Keypair) -> Result<noise::Config, Error> {
