@@ -8,7 +8,7 @@ use std::{
 use libp2p::{Multiaddr, multiaddr::Protocol};
 use mooring_node::{Limits, Services};
 
-use crate::{Error, address};
+use crate::{BOUNDS, Error, address};
 
 /// UDP port of webrtc-direct and TCP port of plain libp2p, unless others are named.
 pub const DEFAULT_PORT: u16 = 4815;
@@ -33,7 +33,7 @@ pub struct Config {
     pub bootstrap: Vec<Multiaddr>,
     /// What is offered beyond the common protocols.
     pub services: Services,
-    /// The node's bounds.
+    /// The node's bounds, and what it gives to others as a relay. Those of [`BOUNDS`](crate::BOUNDS) have to be within them.
     pub limits: Limits,
     /// Told to peers by identify.
     pub agent_version: String,
@@ -68,7 +68,7 @@ impl Config {
     /// Checks what can be checked without touching disk or network.
     ///
     /// # Errors
-    /// [`Error::Address`] for the first address that cannot be used, [`Error::NothingToListenOn`].
+    /// [`Error::Address`] for the first address that cannot be used, [`Error::NothingToListenOn`], [`Error::Limit`].
     pub fn check(&self) -> Result<(), Error> {
         if self.listen.is_empty() {
             return Err(Error::NothingToListenOn);
@@ -90,6 +90,17 @@ impl Config {
         for address in &self.bootstrap {
             address::check_bootstrap(address)
                 .map_err(|problem| fail(address::Role::Bootstrap, address, problem))?;
+        }
+        for bound in BOUNDS {
+            let value = bound.of(&self.limits);
+            if !bound.range.contains(&value) {
+                return Err(Error::Limit {
+                    name: bound.name,
+                    value,
+                    least: *bound.range.start(),
+                    most: *bound.range.end(),
+                });
+            }
         }
         Ok(())
     }
@@ -136,6 +147,20 @@ mod tests {
             ..Config::in_memory()
         };
         assert!(matches!(config.check(), Err(Error::NothingToListenOn)));
+    }
+
+    #[test]
+    fn names_the_limit_that_is_wrong() {
+        let mut config = Config::in_memory();
+        config.limits.relay_server.circuit_bytes = 10;
+        assert!(matches!(
+            config.check(),
+            Err(Error::Limit {
+                name: "relay-circuit-bytes",
+                value: 10,
+                ..
+            })
+        ));
     }
 
     #[test]

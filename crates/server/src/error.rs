@@ -22,6 +22,18 @@ pub enum Error {
     /// No address to listen on was given.
     #[error("there is no address to listen on; name at least one")]
     NothingToListenOn,
+    /// A number in [`Config::limits`](crate::Config::limits) is none that can be chosen.
+    #[error("the limit {name} is {value}; choose one from {least} to {most}")]
+    Limit {
+        /// Its name, as in [`BOUNDS`](crate::BOUNDS).
+        name: &'static str,
+        /// As it was given.
+        value: u64,
+        /// The smallest that it may be.
+        least: u64,
+        /// The largest that it may be.
+        most: u64,
+    },
     /// The data directory cannot be made or used.
     #[error("cannot use the data directory {path}: {source}; name one that you can write to")]
     DataDir {

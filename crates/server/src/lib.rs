@@ -31,6 +31,7 @@
 )]
 
 mod atomic_file;
+mod bounds;
 mod certificate;
 mod config;
 mod data_dir;
@@ -42,6 +43,7 @@ mod server;
 
 pub mod address;
 
+pub use bounds::{BOUNDS, Bound};
 pub use config::{Config, DEFAULT_PORT, DEFAULT_WS_PORT};
 pub use data_dir::default_data_dir;
 pub use error::Error;

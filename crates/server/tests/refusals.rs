@@ -1,9 +1,15 @@
 //! Flags and configuration files that cannot work: one line that says why, code 2, nothing written.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
 
 mod common;
 
 use common::refusal;
+use mooring_server::{BOUNDS, node::Limits};
 
 const PEER: &str = "12D3KooWF8Q5xmdSjSkUtJC2KCE5dvNPnKqvHv4cR2MTTG13EYug";
 
@@ -108,6 +114,61 @@ fn flags() {
         }
         let line = refusal(folder.path(), &args);
         assert!(line.contains(expected), "{args:?}: {line}");
+    }
+}
+
+#[test]
+fn numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("etc")).unwrap();
+    let file = folder.path().join("etc/server.toml");
+    std::fs::write(&file, "").unwrap();
+    for bound in BOUNDS {
+        let (name, least, most) = (bound.name, bound.range.start(), bound.range.end());
+        let allowed = format!("is not a whole number from {least} to {most}");
+        let (below, above) = ((least - 1).to_string(), (most + 1).to_string());
+        for value in [below.as_str(), &above, "many", "1.5", "-1"] {
+            let flag = format!("--{name}={value}");
+            let line = refusal(folder.path(), &[&flag, "--data-dir", "data"]);
+            assert!(
+                line.contains(&format!("--{name}: \"{value}\" {allowed}")),
+                "{line}"
+            );
+        }
+        for value in [&below, &above] {
+            std::fs::write(&file, format!("\n{name} = {value}\n")).unwrap();
+            let line = refusal(folder.path(), &["--config", "etc/server.toml"]);
+            assert!(
+                line.contains(&format!("server.toml:2: {name}: \"{value}\" {allowed}")),
+                "{line}"
+            );
+        }
+    }
+    std::fs::write(&file, "relay-circuits = \"many\"").unwrap();
+    let line = refusal(folder.path(), &["--config", "etc/server.toml"]);
+    assert!(line.contains("server.toml:1: "), "{line}");
+}
+
+#[test]
+fn help_tells_every_number_and_its_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = common::command(folder.path())
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for bound in BOUNDS {
+        let default = bound.of(&Limits::server());
+        let (_, behind) = help
+            .split_once(&format!("--{} <", bound.name))
+            .unwrap_or_else(|| panic!("{} is missing", bound.name));
+        let own = behind.split("--").next().unwrap();
+        let own = own.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            own.contains(&format!("[default: {default}]")),
+            "{}: {own}",
+            bound.name
+        );
     }
 }
 

@@ -49,6 +49,79 @@ pub(crate) struct Args {
     /// mooring_node=debug,warn
     #[arg(long, value_name = "FILTER")]
     pub(crate) log: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+/// The numbers of [`mooring_server::BOUNDS`].
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Limits {
+    /// Hold at most so many reservations at once [default: 1024]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) relay_reservations: Option<String>,
+
+    /// Hold at most so many reservations of one peer [default: 4]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) relay_reservations_per_peer: Option<String>,
+
+    /// Hold at most so many reservations from one IPv4 address or IPv6 /64 [default: 64]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) relay_reservations_per_ip: Option<String>,
+
+    /// Take so many requests for a reservation an hour from one IPv4 address or IPv6 /64
+    /// [default: 240]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) relay_reservations_per_hour: Option<String>,
+
+    /// A reservation holds for so long, unless it is renewed [default: 3600]
+    #[arg(long, value_name = "SECONDS", help_heading = "Limits")]
+    pub(crate) relay_reservation_seconds: Option<String>,
+
+    /// Relay at most so many circuits at once [default: 256]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) relay_circuits: Option<String>,
+
+    /// Relay at most so many circuits of one peer at once [default: 16]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) relay_circuits_per_peer: Option<String>,
+
+    /// Take so many requests for a circuit an hour from one IPv4 address or IPv6 /64
+    /// [default: 600]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) relay_circuits_per_hour: Option<String>,
+
+    /// Cut a circuit after so many bytes, both ways together [default: 1048576]
+    #[arg(long, value_name = "BYTES", help_heading = "Limits")]
+    pub(crate) relay_circuit_bytes: Option<String>,
+
+    /// Cut a circuit after so long [default: 120]
+    #[arg(long, value_name = "SECONDS", help_heading = "Limits")]
+    pub(crate) relay_circuit_seconds: Option<String>,
+
+    /// Take at most so many WebRTC connections from one IPv4 address or IPv6 /64 [default: 256]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) webrtc_connections_per_host: Option<String>,
+}
+
+impl Limits {
+    /// What was given for a name.
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        match name {
+            "relay-reservations" => self.relay_reservations.take(),
+            "relay-reservations-per-peer" => self.relay_reservations_per_peer.take(),
+            "relay-reservations-per-ip" => self.relay_reservations_per_ip.take(),
+            "relay-reservations-per-hour" => self.relay_reservations_per_hour.take(),
+            "relay-reservation-seconds" => self.relay_reservation_seconds.take(),
+            "relay-circuits" => self.relay_circuits.take(),
+            "relay-circuits-per-peer" => self.relay_circuits_per_peer.take(),
+            "relay-circuits-per-hour" => self.relay_circuits_per_hour.take(),
+            "relay-circuit-bytes" => self.relay_circuit_bytes.take(),
+            "relay-circuit-seconds" => self.relay_circuit_seconds.take(),
+            "webrtc-connections-per-host" => self.webrtc_connections_per_host.take(),
+            _ => None,
+        }
+    }
 }
 
 /// What the command line asks for.

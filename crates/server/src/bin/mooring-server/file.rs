@@ -24,6 +24,37 @@ pub(crate) struct Content {
     pub(crate) enable: Option<Vec<Spanned<String>>>,
     pub(crate) log_format: Option<Spanned<String>>,
     pub(crate) log: Option<Spanned<String>>,
+    relay_reservations: Option<Spanned<i64>>,
+    relay_reservations_per_peer: Option<Spanned<i64>>,
+    relay_reservations_per_ip: Option<Spanned<i64>>,
+    relay_reservations_per_hour: Option<Spanned<i64>>,
+    relay_reservation_seconds: Option<Spanned<i64>>,
+    relay_circuits: Option<Spanned<i64>>,
+    relay_circuits_per_peer: Option<Spanned<i64>>,
+    relay_circuits_per_hour: Option<Spanned<i64>>,
+    relay_circuit_bytes: Option<Spanned<i64>>,
+    relay_circuit_seconds: Option<Spanned<i64>>,
+    webrtc_connections_per_host: Option<Spanned<i64>>,
+}
+
+impl Content {
+    /// The number that stands there for one of [`mooring_server::BOUNDS`].
+    pub(crate) fn take_limit(&mut self, name: &str) -> Option<Spanned<i64>> {
+        match name {
+            "relay-reservations" => self.relay_reservations.take(),
+            "relay-reservations-per-peer" => self.relay_reservations_per_peer.take(),
+            "relay-reservations-per-ip" => self.relay_reservations_per_ip.take(),
+            "relay-reservations-per-hour" => self.relay_reservations_per_hour.take(),
+            "relay-reservation-seconds" => self.relay_reservation_seconds.take(),
+            "relay-circuits" => self.relay_circuits.take(),
+            "relay-circuits-per-peer" => self.relay_circuits_per_peer.take(),
+            "relay-circuits-per-hour" => self.relay_circuits_per_hour.take(),
+            "relay-circuit-bytes" => self.relay_circuit_bytes.take(),
+            "relay-circuit-seconds" => self.relay_circuit_seconds.take(),
+            "webrtc-connections-per-host" => self.webrtc_connections_per_host.take(),
+            _ => None,
+        }
+    }
 }
 
 /// Why a file cannot be used.

@@ -3,15 +3,18 @@
 use std::{fmt, path::PathBuf};
 
 use mooring_server::{
-    Config, address,
+    BOUNDS, Config, address,
     address::{Problem, Role},
     default_data_dir,
-    node::Services,
+    node::{Limits, Services},
 };
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
 
-use crate::{args::Args, file};
+use crate::{
+    args::{self, Args},
+    file,
+};
 
 /// Logged unless something else is asked for: what an operator can act on.
 const DEFAULT_LOG: &str = "warn,mooring_server=info,mooring_node=info,mooring_webrtc=info";
@@ -87,6 +90,13 @@ pub(crate) enum Error {
         value: String,
         cause: String,
     },
+    #[error("{origin}: {value:?} is not a whole number from {least} to {most}")]
+    Number {
+        origin: String,
+        value: String,
+        least: u64,
+        most: u64,
+    },
     #[error("{origin} is empty; name a directory, or leave it out")]
     EmptyDataDir { origin: String },
     #[error("{origin} names no address to listen on; name one, or leave it out")]
@@ -95,8 +105,8 @@ pub(crate) enum Error {
 
 /// # Errors
 /// [`Error`]; nothing has been touched then but the configuration file, which was read.
-pub(crate) fn resolve(args: Args) -> Result<Settings, Error> {
-    let (content, text) = match &args.config {
+pub(crate) fn resolve(mut args: Args) -> Result<Settings, Error> {
+    let (mut content, text) = match &args.config {
         Some(path) => file::read(path)?,
         None => Default::default(),
     };
@@ -115,6 +125,7 @@ pub(crate) fn resolve(args: Args) -> Result<Settings, Error> {
         });
     }
 
+    let limits = limits(&source, &mut args.limits, &mut content)?;
     let listen = source.list("listen", args.listen, content.listen);
     let external = source.list("external", args.external, content.external);
     let bootstrap = source.list("bootstrap", args.bootstrap, content.bootstrap);
@@ -123,6 +134,7 @@ pub(crate) fn resolve(args: Args) -> Result<Settings, Error> {
     let log = source.one("log", args.log, content.log);
 
     let mut server = Config::in_memory();
+    server.limits = limits;
     if !listen.is_empty() {
         server.listen = addresses(&listen, Role::Listen)?;
     }
@@ -159,14 +171,14 @@ struct Source {
 }
 
 impl Source {
-    fn setting(&self, key: &'static str, value: Spanned<String>) -> Setting {
+    fn setting<T: ToString>(&self, key: &'static str, value: Spanned<T>) -> Setting {
         Setting {
             origin: Origin::File {
                 path: self.path.clone(),
                 line: file::line_of(&self.text, value.span().start),
                 key,
             },
-            value: value.into_inner(),
+            value: value.into_inner().to_string(),
         }
     }
 
@@ -186,11 +198,11 @@ impl Source {
         }
     }
 
-    fn one(
+    fn one<T: ToString>(
         &self,
         key: &'static str,
         given: Option<String>,
-        file: Option<Spanned<String>>,
+        file: Option<Spanned<T>>,
     ) -> Option<Setting> {
         given
             .map(|value| flag(key, value))
@@ -237,6 +249,33 @@ fn addresses(settings: &[Setting], role: Role) -> Result<Vec<libp2p::Multiaddr>,
         addresses.push(parsed);
     }
     Ok(addresses)
+}
+
+fn limits(
+    source: &Source,
+    flags: &mut args::Limits,
+    file: &mut file::Content,
+) -> Result<Limits, Error> {
+    let mut limits = Config::in_memory().limits;
+    for bound in BOUNDS {
+        let (flag, number) = (flags.take(bound.name), file.take_limit(bound.name));
+        let Some(setting) = source.one(bound.name, flag, number) else {
+            continue;
+        };
+        let taken = setting
+            .value
+            .parse()
+            .is_ok_and(|value| bound.set(&mut limits, value));
+        if !taken {
+            return Err(Error::Number {
+                origin: setting.origin.to_string(),
+                value: setting.value,
+                least: *bound.range.start(),
+                most: *bound.range.end(),
+            });
+        }
+    }
+    Ok(limits)
 }
 
 fn services(settings: &[Setting], mut services: Services) -> Result<Services, Error> {
