@@ -1,7 +1,7 @@
 //! What a server is started with.
 
 use std::{
-    net::{Ipv4Addr, Ipv6Addr, UdpSocket},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     path::PathBuf,
 };
 
@@ -35,6 +35,10 @@ pub struct Config {
     pub services: Services,
     /// The node's bounds, and what it gives to others as a relay. Those of [`BOUNDS`](crate::BOUNDS) have to be within them.
     pub limits: Limits,
+    /// Where `GET /metrics` answers with the numbers for Prometheus; without, nobody listens. Port 0: any free one
+    /// ([`Server::metrics_address`](crate::Server::metrics_address)). It tells no names, but is not meant for strangers: it takes few
+    /// connections at a time.
+    pub metrics: Option<SocketAddr>,
     /// Told to peers by identify.
     pub agent_version: String,
 }
@@ -61,6 +65,7 @@ impl Config {
                 ..Services::default()
             },
             limits: Limits::server(),
+            metrics: None,
             agent_version: concat!("mooring-server/", env!("CARGO_PKG_VERSION")).into(),
         }
     }

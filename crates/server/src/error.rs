@@ -1,6 +1,6 @@
 //! The crate's one error type.
 
-use std::{io, path::PathBuf};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use libp2p::Multiaddr;
 
@@ -82,6 +82,14 @@ pub enum Error {
         address: Multiaddr,
         /// What the system said.
         cause: String,
+    },
+    /// The metrics cannot be offered.
+    #[error("cannot offer metrics at {address}: {source}; free it, or name another address")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
     },
     /// The certificate for webrtc-direct could not be made.
     #[error("cannot make a certificate: {0}")]

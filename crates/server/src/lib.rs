@@ -39,6 +39,7 @@ mod error;
 mod identity;
 mod journal;
 mod limits;
+mod metrics;
 mod server;
 
 pub mod address;

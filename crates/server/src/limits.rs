@@ -12,3 +12,18 @@ pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of a key or certificate file. Ours are under 1 KiB; this is enough for a certificate
 /// from elsewhere, and keeps a wrong path (a device, a disk image) from filling the memory.
 pub(crate) const KEY_FILE_BYTES: u64 = 64 * 1024;
+
+/// Connections that the metrics endpoint serves at once; others wait in the system's queue. Somebody looks while Prometheus does.
+pub(crate) const METRICS_CONNECTIONS: usize = 8;
+
+/// How long one of them lasts: a request and its answer, of some kilobytes.
+pub(crate) const METRICS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a request's head. Prometheus sends about 300, a browser with its cookies for this host may send some thousand.
+pub(crate) const METRICS_REQUEST_BYTES: usize = 8192;
+
+/// Headers of a request. Prometheus sends 5, a browser some twenty.
+pub(crate) const METRICS_HEADERS: usize = 48;
+
+/// Pause when the system gives no connection.
+pub(crate) const METRICS_ACCEPT_PAUSE: Duration = Duration::from_millis(100);

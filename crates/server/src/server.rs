@@ -1,18 +1,19 @@
 //! A running server.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use futures::StreamExt;
 use libp2p::{Multiaddr, PeerId, identity::Keypair, multiaddr::Protocol};
 use mooring_node::{Handle, Listeners};
 use mooring_webrtc::Certificate;
-use tokio::{sync::watch, time::timeout};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
 
 use crate::{
     Config, Error, address, certificate,
     data_dir::DataDir,
     identity, journal,
     limits::{FIRST_ADDRESS_TIMEOUT, SHUTDOWN_TIMEOUT},
+    metrics::{Metrics, endpoint::Endpoint},
 };
 
 /// A server that runs until [`shutdown`](Self::shutdown), or until it is dropped.
@@ -21,6 +22,8 @@ pub struct Server {
     node: Handle,
     /// Turns true when the event loop has ended, for whatever reason.
     ended: watch::Receiver<bool>,
+    metrics: Arc<Metrics>,
+    endpoint: Option<Endpoint>,
     /// Held for the lock on it.
     _data_dir: Option<DataDir>,
 }
@@ -33,6 +36,11 @@ impl Server {
     /// the way is kept only when the server could listen everywhere it should.
     pub async fn start(config: Config) -> Result<Self, Error> {
         config.check()?;
+        let metrics = Arc::new(Metrics::new(&config.limits));
+        let endpoint = match config.metrics {
+            Some(address) => Some(offer(address, &metrics).await?),
+            None => None,
+        };
         let data_dir = config.data_dir.as_deref().map(DataDir::open).transpose()?;
         let dir = data_dir.as_ref().map(DataDir::path);
 
@@ -45,7 +53,10 @@ impl Server {
             None => (certificate::generate()?, true),
         };
 
-        let node_config = node_config(config, &keypair, &webrtc_certificate);
+        let node_config = mooring_node::Config {
+            meter: Some(metrics.meter()),
+            ..node_config(config, &keypair, &webrtc_certificate)
+        };
         // The sockets are bound here, and nobody is answered until the loop runs: what is written
         // in between is on the disk before anybody has seen it.
         let (node, event_loop) = mooring_node::new(node_config)?;
@@ -68,6 +79,8 @@ impl Server {
         let server = Self {
             node,
             ended,
+            metrics,
+            endpoint,
             _data_dir: data_dir,
         };
         server.first_address().await?;
@@ -107,6 +120,16 @@ impl Server {
         Ok(self.node.listeners().await?)
     }
 
+    /// The server's numbers as they are now, in OpenMetrics' text format (docs/operating-a-server.md says what they mean).
+    pub fn metrics(&self) -> String {
+        self.metrics.text()
+    }
+
+    /// Where they are offered, when [`Config::metrics`] says so.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.endpoint.as_ref().map(Endpoint::address)
+    }
+
     /// The node itself, for an application's own protocols.
     pub fn node(&self) -> &Handle {
         &self.node
@@ -128,6 +151,13 @@ impl Server {
             tracing::warn!("some connections did not close in time");
         }
     }
+}
+
+async fn offer(address: SocketAddr, metrics: &Arc<Metrics>) -> Result<Endpoint, Error> {
+    let listener = TcpListener::bind(address).await;
+    listener
+        .and_then(|listener| Endpoint::start(listener, Arc::clone(metrics)))
+        .map_err(|source| Error::Metrics { address, source })
 }
 
 fn load<T>(

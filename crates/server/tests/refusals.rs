@@ -92,6 +92,14 @@ fn flags() {
             "--enable: \"teleport\" is not one of echo, perf",
         ),
         (&["--enable", "echo,"], "\"\" is not one of echo, perf"),
+        (
+            &["--metrics", "localhost:9464"],
+            "--metrics: \"localhost:9464\" is not an IP address with a port; write one like 127.0.0.1:9464",
+        ),
+        (
+            &["--metrics", "127.0.0.1"],
+            "is not an IP address with a port",
+        ),
         (&["--log-format", "xml"], "not one of text, json"),
         (&["--log", "mooring=silly"], "not a log filter"),
         (&["--data-dir", ""], "--data-dir <DIR> needs a value"),
@@ -233,6 +241,11 @@ fn configuration_files() {
             "server.toml:2: enable: \"sing\" is not one of echo, perf",
         ),
         (b"enable = \"echo\"", "server.toml:1: "),
+        (
+            b"\nmetrics = \":9464\"",
+            "server.toml:2: metrics: \":9464\" is not an IP address",
+        ),
+        (b"metrics = true", "server.toml:1: "),
         (
             b"log-format = \"yaml\"",
             "server.toml:1: log-format: \"yaml\" is not one of text, json",

@@ -41,6 +41,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SERVICES", value_delimiter = ',')]
     pub(crate) enable: Vec<String>,
 
+    /// Answer Prometheus at this address, for example 127.0.0.1:9464, with GET /metrics
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<String>,
+
     /// How log lines are written: text or json
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,

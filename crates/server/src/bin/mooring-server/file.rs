@@ -22,6 +22,7 @@ pub(crate) struct Content {
     pub(crate) data_dir: Option<Spanned<String>>,
     pub(crate) bootstrap: Option<Vec<Spanned<String>>>,
     pub(crate) enable: Option<Vec<Spanned<String>>>,
+    pub(crate) metrics: Option<Spanned<String>>,
     pub(crate) log_format: Option<Spanned<String>>,
     pub(crate) log: Option<Spanned<String>>,
     relay_reservations: Option<Spanned<i64>>,

@@ -30,6 +30,9 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
         version = env!("CARGO_PKG_VERSION"),
         "started"
     );
+    if let Some(address) = server.metrics_address() {
+        tracing::info!(%address, "metrics at /metrics");
+    }
     let outcome = tokio::select! {
         name = signals.next() => {
             tracing::info!(signal = name, "ending");

@@ -1,6 +1,6 @@
 //! Flags and configuration file put together and checked.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use mooring_server::{
     BOUNDS, Config, address,
@@ -97,6 +97,8 @@ pub(crate) enum Error {
         least: u64,
         most: u64,
     },
+    #[error("{origin}: {value:?} is not an IP address with a port; write one like 127.0.0.1:9464")]
+    NoSocket { origin: String, value: String },
     #[error("{origin} is empty; name a directory, or leave it out")]
     EmptyDataDir { origin: String },
     #[error("{origin} names no address to listen on; name one, or leave it out")]
@@ -130,6 +132,7 @@ pub(crate) fn resolve(mut args: Args) -> Result<Settings, Error> {
     let external = source.list("external", args.external, content.external);
     let bootstrap = source.list("bootstrap", args.bootstrap, content.bootstrap);
     let enable = source.list("enable", args.enable, content.enable);
+    let metrics = source.one("metrics", args.metrics, content.metrics);
     let log_format = source.one("log-format", args.log_format, content.log_format);
     let log = source.one("log", args.log, content.log);
 
@@ -140,6 +143,7 @@ pub(crate) fn resolve(mut args: Args) -> Result<Settings, Error> {
     }
     server.external = addresses(&external, Role::External)?;
     server.bootstrap = addresses(&bootstrap, Role::Bootstrap)?;
+    server.metrics = metrics.map(socket).transpose()?;
     server.services = services(&enable, server.services)?;
     let log_format = match &log_format {
         None => LogFormat::Text,
@@ -249,6 +253,13 @@ fn addresses(settings: &[Setting], role: Role) -> Result<Vec<libp2p::Multiaddr>,
         addresses.push(parsed);
     }
     Ok(addresses)
+}
+
+fn socket(setting: Setting) -> Result<SocketAddr, Error> {
+    setting.value.parse().map_err(|_| Error::NoSocket {
+        origin: setting.origin.to_string(),
+        value: setting.value,
+    })
 }
 
 fn limits(
