@@ -11,7 +11,7 @@ use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// A crate, the project's own crates that it may use, and whether it may use web-sys.
-const RULES: [(&str, &[&str], bool); 12] = [
+const RULES: [(&str, &[&str], bool); 13] = [
     ("mooring-api", &[], false),
     ("mooring-webrtc", &["mooring-api"], true),
     ("mooring-websocket", &[], true),
@@ -37,6 +37,7 @@ const RULES: [(&str, &[&str], bool); 12] = [
     // The same with upstream's transport: nothing of ours.
     ("mooring-upstream-peer", &[], true),
     ("browser-webrtc-example", &["mooring-webrtc"], true),
+    ("embedded-signalling-example", &["mooring-server"], false),
     (
         "mooring-bench-server",
         &[
