@@ -8,6 +8,10 @@ import { root } from "../tests/e2e/support/binaries.mjs";
 import { enterNamespace } from "../tests/e2e/support/namespace.mjs";
 import { campaigns } from "./campaigns.mjs";
 import { machine } from "./machine.mjs";
+import { meetings } from "./meetings.mjs";
+
+/** Those of pages that dial, and those of two browsers with the extension. */
+const all = { ...campaigns, ...meetings };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -43,9 +47,9 @@ function journal(name, conditions) {
 
 async function main() {
   const [name] = positionals;
-  const campaign = Object.hasOwn(campaigns, name ?? "") && campaigns[name];
-  if (!campaign) throw new Error(`which campaign? ${Object.keys(campaigns).join(", ")}`);
-  const host = values.browser === "firefox" ? enterNamespace() : "127.0.0.1";
+  const campaign = Object.hasOwn(all, name ?? "") && all[name];
+  if (!campaign) throw new Error(`which campaign? ${Object.keys(all).join(", ")}`);
+  const host = values.browser === "firefox" || Object.hasOwn(meetings, name) ? enterNamespace() : "127.0.0.1";
   const options = {
     host,
     browser: values.browser,

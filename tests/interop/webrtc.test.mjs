@@ -44,7 +44,8 @@ const running = {};
 before(async () => {
   browser = await launchChromium();
   other = await launch(chromium());
-  pages = await serve(host);
+  // Hashing takes a secure context.
+  pages = await serve("127.0.0.1");
   for (const [name, start] of Object.entries(relays)) running[name] = await start();
 });
 

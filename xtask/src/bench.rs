@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::extension::Browser;
+use crate::extension::{self, Browser};
 use crate::interop::{self, GO_PEER};
 use crate::process::Process;
 use crate::workspace::{Profile, Workspace};
@@ -22,6 +22,9 @@ pub struct Arguments {
     /// Our server beside go-libp2p's instead, with go-libp2p as the client of both
     #[arg(long, conflicts_with_all = ["browser", "pairs", "bytes", "streams", "figure", "lane", "path", "write"])]
     native: bool,
+    /// Two browsers that met over a relay, as soon as they talk directly: our extension, and js-libp2p in pages
+    #[arg(long, conflicts_with_all = ["native", "browser", "streams", "figure", "lane", "path"])]
+    direct: bool,
     /// How often everything is measured [default: 15]
     #[arg(long, value_name = "N")]
     pairs: Option<u32>,
@@ -50,6 +53,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let content = if arguments.native {
         let server = server::build(workspace, Profile::Release)?;
         script(workspace, "bench/native.mjs")?.env("MOORING_SERVER", server)
+    } else if arguments.direct {
+        interop::pages(workspace, Profile::Release)?;
+        extension(workspace, "bench/direct.mjs")?.args(arguments.words())
     } else {
         pages(workspace, arguments.browser, "bench/browser.mjs")?.args(arguments.words())
     };
@@ -80,6 +86,22 @@ pub fn pages(workspace: &Workspace, browser: Browser, file: &str) -> Result<Proc
         .args(["--browser", browser.name()])
         .env(server::BENCH_VARIABLE, server)
         .env(browsers::variable(browser), program))
+}
+
+/// A script that opens browsers with the packaged extension, to meet over our server; all of it optimised.
+pub fn extension(workspace: &Workspace, file: &str) -> Result<Process> {
+    let mut content = script(workspace, file)?;
+    for browser in [Browser::Chrome, Browser::Firefox] {
+        content = content.env(
+            browsers::variable(browser),
+            browsers::find_or_install(browser)?,
+        );
+    }
+    extension::build(workspace, Profile::Release, None)?;
+    Ok(content.env(
+        "MOORING_SERVER",
+        server::build(workspace, Profile::Release)?,
+    ))
 }
 
 impl Arguments {

@@ -8,11 +8,13 @@ use clap::ValueEnum;
 
 use crate::bench;
 use crate::extension::Browser;
-use crate::progress;
 use crate::workspace::Workspace;
+use crate::{progress, toolchain};
 
 /// The longest campaign, on a slow machine, and some more.
 const LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+const CROWD_PAIRS: u32 = 50;
 
 /// What is endured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,6 +27,19 @@ pub enum Campaign {
     Dials,
     /// 1 GiB through a reader that takes 1 MB/s, each way
     SlowReader,
+    /// Two browsers meet over our relay and go-libp2p's, which is killed; then 100 MB each way
+    Meetings,
+    /// Two browsers meet and part 20 times
+    Rounds,
+    /// 50 pairs of native nodes meet over one relay at the same time
+    Crowd,
+}
+
+impl Campaign {
+    /// Does it take the packaged extension, in both browsers, instead of a page with a node of its own?
+    fn is_of_the_extension(self) -> bool {
+        matches!(self, Self::Meetings | Self::Rounds)
+    }
 }
 
 /// Options of `cargo xtask soak`.
@@ -33,7 +48,7 @@ pub struct Arguments {
     /// What to endure
     #[arg(value_enum)]
     campaign: Campaign,
-    /// In this browser
+    /// In this browser; meetings and rounds choose theirs
     #[arg(long, value_enum, default_value = "chrome")]
     browser: Browser,
     /// Who is dialed: mooring or go
@@ -52,7 +67,15 @@ pub struct Arguments {
 
 /// Runs a campaign to its end; fails if what it promises is not kept.
 pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
-    let mut node = bench::pages(workspace, arguments.browser, "bench/soak.mjs")?;
+    if arguments.campaign == Campaign::Crowd {
+        return crowd(workspace, arguments.count.unwrap_or(CROWD_PAIRS));
+    }
+    let script = "bench/soak.mjs";
+    let mut node = if arguments.campaign.is_of_the_extension() {
+        bench::extension(workspace, script)?
+    } else {
+        bench::pages(workspace, arguments.browser, script)?
+    };
     let name = arguments.campaign.to_possible_value();
     node = node.arg(name.as_ref().map_or("", |name| name.get_name()));
     node = node.args(["--remote", &arguments.remote]);
@@ -67,6 +90,27 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     }
     progress::step("soak");
     Ok(if node.limit(LIMIT).pass_through()? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The node's own test, with more pairs.
+fn crowd(workspace: &Workspace, pairs: u32) -> Result<ExitCode> {
+    let test = toolchain::cargo()
+        .args([
+            "test",
+            "--package",
+            "mooring-node",
+            "--test",
+            "webrtc_crowd",
+        ])
+        .args(["--", "--nocapture"])
+        .env("MOORING_CROWD_PAIRS", pairs.to_string())
+        .dir(workspace.root());
+    progress::step("soak");
+    Ok(if test.limit(LIMIT).pass_through()? {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -46,5 +46,7 @@ export async function startServer({ host = "127.0.0.1", args = [] } = {}) {
     opened: () => count("connection opened"),
     closed: () => count("connection closed"),
     close,
+    /** Without a goodbye; `close` is still to be called. */
+    kill: () => child.kill("SIGKILL"),
   };
 }
