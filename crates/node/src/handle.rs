@@ -23,7 +23,7 @@ use crate::{
     streams::IncomingStreams,
     types::{
         Connection, DialRequest, Event, ListenerEvent, OpenStream, OpenedStream, Owner, Peer,
-        TransportKind,
+        RelayStatus, TransportKind,
     },
 };
 
@@ -38,6 +38,7 @@ pub(crate) enum Command {
     Dial(DialRequest, bool, Reply<Connection>),
     Peers(Reply<Vec<Peer>>),
     Connections(Reply<Vec<Connection>>),
+    Relays(Reply<Vec<RelayStatus>>),
     Release(PeerId, Owner, Reply<()>),
     ReleaseAll(Owner, Reply<()>),
     Disconnect(PeerId, Reply<()>),
@@ -159,6 +160,12 @@ impl Handle {
         self.query(Command::Connections).await
     }
 
+    /// The connected relays, and whether this node can be reached through them. Refusals are tried again after 5 s, and then after twice
+    /// as long each time, up to 10 min; [`Event::AddressesChanged`] tells that something has changed.
+    pub async fn relays(&self) -> Result<Vec<RelayStatus>, Error> {
+        self.query(Command::Relays).await
+    }
+
     /// Gives up an owner's interest in a peer. Its streams live on; the connection closes when
     /// nobody wants it and no stream uses it. Unknown peers and owners are no error.
     pub async fn release(&self, peer: PeerId, owner: Owner) -> Result<(), Error> {
@@ -246,7 +253,8 @@ impl Handle {
     /// tried, since browsers may call a machine offline that reaches its own network. Coming back, bootstrap peers are
     /// dialed at once, and so are the peers that an [`Owner`] wanted when their connection broke in between or breaks
     /// within two minutes after, at the address that they were connected at and for the same owners. Each is tried for
-    /// about a minute, then forgotten; [`release`](Self::release), [`release_all`](Self::release_all),
+    /// about a minute, then forgotten; a relay that this node had a reservation on, and that went away by itself, for three quarters of an
+    /// hour, unless somebody else answers at its address. [`release`](Self::release), [`release_all`](Self::release_all),
     /// [`disconnect`](Self::disconnect) and a pause forget at once. Paused, a node does nothing of this.
     ///
     /// # Errors

@@ -43,5 +43,5 @@ pub use meter::{Measure, Meter, Refusal, Toward};
 pub use streams::{IncomingStreams, Stream};
 pub use types::{
     Connection, DialRequest, Direction, Event, IncomingStream, ListenerEvent, OpenStream,
-    OpenedStream, Owner, Path, Peer, Scope, TransportKind,
+    OpenedStream, Owner, Path, Peer, RelayStatus, Scope, TransportKind,
 };

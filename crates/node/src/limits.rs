@@ -313,8 +313,13 @@ pub(crate) const LOST_PEERS: usize = 64;
 pub(crate) const NETWORK_SETTLE: Duration = Duration::from_secs(120);
 /// Attempts to reach a lost peer; addresses and names often come some seconds after the network.
 pub(crate) const REDIAL_ATTEMPTS: u32 = 6;
-/// Pause before the second attempt; doubles with each, so that they take about a minute.
+/// Pause before the second attempt; doubles with each, so that they take about a minute …
 pub(crate) const REDIAL_BACKOFF: Duration = Duration::from_secs(2);
+/// … up to this.
+pub(crate) const REDIAL_BACKOFF_MAX: Duration = Duration::from_secs(10 * 60);
+/// Attempts to reach a relay that went away, which take three quarters of an hour: it may be a machine that is being repaired, and without it
+/// nobody finds this node.
+pub(crate) const RELAY_REDIAL_ATTEMPTS: u32 = 12;
 /// Time limit of one attempt.
 pub(crate) const REDIAL_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -250,6 +250,21 @@ pub struct Peer {
     pub rtt: Option<Duration>,
 }
 
+/// How it stands with a connected relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayStatus {
+    /// The relay.
+    pub peer: PeerId,
+    /// Is there a reservation on it?
+    pub reserved: bool,
+    /// Attempts in a row of which no reservation came that lasted a minute.
+    pub failures: u32,
+    /// Why the last reservation, or request for one, ended, in words; `None` while there is one.
+    pub cause: Option<String>,
+    /// When it is asked again, if there is a place for it ([`Limits::relay_reservations`](crate::Limits::relay_reservations)).
+    pub retry_in: Option<Duration>,
+}
+
 /// What happened in the swarm.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {

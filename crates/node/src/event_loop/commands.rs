@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
+use web_time::Instant;
 
 use super::EventLoop;
 use crate::{
@@ -45,6 +46,9 @@ impl EventLoop {
                         .then_with(|| a.id.cmp(&b.id))
                 });
                 let _ = reply.send(Ok(connections));
+            }
+            Command::Relays(reply) => {
+                let _ = reply.send(Ok(self.relays.list(Instant::now())));
             }
             Command::Release(peer, owner, reply) => {
                 self.release(&peer, &owner);

@@ -1,7 +1,8 @@
-//! The machine's network going away and coming back.
+//! What is dialed again after it was lost: relays, and with the machine's network whatever sites wanted.
 //!
 //! Nothing is closed when it goes: the browser's word for it may be wrong, and connections that really are lost end by
-//! themselves, some of them long after. What sites wanted when that happened is dialed again once the network is back.
+//! themselves, some of them long after. What sites wanted when that happened is dialed again once the network is back. A relay that made this node
+//! reachable is dialed again also when it went away by itself, as it does to be started anew.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +13,10 @@ use web_time::Instant;
 use super::EventLoop;
 use crate::{
     Error, Scope,
-    limits::{LOST_PEERS, NETWORK_SETTLE, REDIAL_ATTEMPTS, REDIAL_BACKOFF, REDIAL_TIMEOUT},
+    limits::{
+        LOST_PEERS, NETWORK_SETTLE, REDIAL_ATTEMPTS, REDIAL_BACKOFF, REDIAL_BACKOFF_MAX,
+        REDIAL_TIMEOUT, RELAY_REDIAL_ATTEMPTS,
+    },
     types::{Connection, DialRequest, Direction, Owner},
 };
 
@@ -33,6 +37,8 @@ struct Lost {
     address: Multiaddr,
     wishes: Vec<Wish>,
     attempts: u32,
+    /// How many there may be.
+    patience: u32,
     due: Instant,
 }
 
@@ -67,16 +73,18 @@ impl Network {
             .min()
     }
 
-    /// A connection broke that its owners still wanted; `private`: those who may reach private addresses.
+    /// A connection broke that its owners still wanted. `private`: those who may reach private addresses; `relay`: this node had a
+    /// reservation there.
     pub(super) fn on_lost(
         &mut self,
         connection: &Connection,
         private: &BTreeSet<Owner>,
+        relay: bool,
         now: Instant,
     ) {
         if connection.direction != Direction::Outbound
             || connection.owners.is_empty()
-            || !self.is_cause(now)
+            || !(relay || self.is_cause(now))
             || (self.lost.len() >= LOST_PEERS && !self.lost.contains_key(&connection.peer))
         {
             return;
@@ -97,6 +105,11 @@ impl Network {
                     })
                     .collect(),
                 attempts: 0,
+                patience: if relay {
+                    RELAY_REDIAL_ATTEMPTS
+                } else {
+                    REDIAL_ATTEMPTS
+                },
                 due: now,
             },
         );
@@ -160,10 +173,12 @@ impl Lost {
             let factor = 1_u32
                 .checked_shl(self.attempts.saturating_sub(1))
                 .unwrap_or(u32::MAX);
-            let pause = REDIAL_BACKOFF.saturating_mul(factor);
+            let pause = REDIAL_BACKOFF
+                .saturating_mul(factor)
+                .min(REDIAL_BACKOFF_MAX);
             self.due = now.checked_add(pause).unwrap_or(now);
         }
-        self.attempts >= REDIAL_ATTEMPTS
+        self.attempts >= self.patience
     }
 }
 
@@ -242,7 +257,12 @@ mod tests {
             away: true,
             ..Network::default()
         };
-        network.on_lost(&connection, &BTreeSet::from([near.clone()]), Instant::now());
+        network.on_lost(
+            &connection,
+            &BTreeSet::from([near.clone()]),
+            false,
+            Instant::now(),
+        );
         let wishes = &network.lost[&connection.peer].wishes;
         let scopes: Vec<_> = wishes
             .iter()

@@ -16,7 +16,7 @@ use crate::{
         RELAY_BACKOFF, RELAY_BACKOFF_MAX, RELAY_EARLY_RENEWALS, RELAY_RENEWAL_MIN, RELAY_STABLE,
         RELAYS_BARRED,
     },
-    types::{Direction, Path},
+    types::{Direction, Path, RelayStatus},
 };
 
 /// A connected peer that relays.
@@ -32,6 +32,10 @@ struct Relay {
     early: u32,
     /// Attempts in a row of which no reservation came that lasted.
     failures: u32,
+    /// Why the last one ended.
+    cause: Option<String>,
+    /// Has there been a reservation?
+    served: bool,
     /// Without a listener: not asked before.
     due: Instant,
 }
@@ -66,6 +70,29 @@ impl Relays {
                 .is_some_and(|relay| relay.listener.is_some())
     }
 
+    /// Has this peer, which is connected and wanted, made this node reachable?
+    pub(super) fn has_served(&self, peer: &PeerId) -> bool {
+        !self.released.contains(peer) && self.relays.get(peer).is_some_and(|relay| relay.served)
+    }
+
+    /// How it stands with each of the connected relays.
+    pub(super) fn list(&self, now: Instant) -> Vec<RelayStatus> {
+        let mut list: Vec<_> = self
+            .relays
+            .iter()
+            .map(|(peer, relay)| RelayStatus {
+                peer: *peer,
+                reserved: relay.reserved_at.is_some(),
+                failures: relay.failures,
+                cause: relay.cause.clone(),
+                retry_in: (relay.listener.is_none() && relay.failures > 0)
+                    .then(|| relay.due.saturating_duration_since(now)),
+            })
+            .collect();
+        list.sort_by_key(|status| status.peer);
+        list
+    }
+
     /// When a free place is to be taken.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.next().map(|(_, due)| due)
@@ -89,7 +116,7 @@ impl Relays {
     }
 
     /// The place is free for another, and this relay is asked again later.
-    fn failed(&mut self, peer: &PeerId, now: Instant) {
+    fn failed(&mut self, peer: &PeerId, cause: Option<String>, now: Instant) {
         let Some(relay) = self.relays.get_mut(peer) else {
             return;
         };
@@ -106,6 +133,9 @@ impl Relays {
             .checked_shl(relay.failures.saturating_sub(1))
             .unwrap_or(u32::MAX);
         let pause = RELAY_BACKOFF.saturating_mul(factor).min(RELAY_BACKOFF_MAX);
+        let what = cause.as_deref().unwrap_or("it ended");
+        tracing::info!(%peer, cause = what, retry_in = ?pause, "no reservation on the relay");
+        relay.cause = cause;
         relay.due = now.checked_add(pause).unwrap_or(now);
         relay.listener = None;
         relay.reserved_at = None;
@@ -119,6 +149,8 @@ impl Relays {
             return true;
         };
         relay.reserved_at.get_or_insert(now);
+        relay.served = true;
+        relay.cause = None;
         let early = relay
             .accepted_at
             .replace(now)
@@ -161,6 +193,8 @@ impl EventLoop {
                 accepted_at: None,
                 early: 0,
                 failures: 0,
+                cause: None,
+                served: false,
                 due: now,
             },
         );
@@ -201,7 +235,7 @@ impl EventLoop {
     }
 
     /// A listener ended; when it was a reservation's, another relay has its place, or this one later.
-    pub(super) fn on_relay_listener_closed(&mut self, listener: ListenerId) {
+    pub(super) fn on_relay_listener_closed(&mut self, listener: ListenerId, cause: Option<String>) {
         let relays = &self.relays.relays;
         let found = relays
             .iter()
@@ -209,7 +243,7 @@ impl EventLoop {
             .map(|(peer, _)| *peer);
         if let Some(peer) = found {
             let now = Instant::now();
-            self.relays.failed(&peer, now);
+            self.relays.failed(&peer, cause, now);
             self.tick_relays(now);
         }
     }
@@ -231,7 +265,7 @@ impl EventLoop {
             });
             match (listener, self.relays.relays.get_mut(&peer)) {
                 (Some(listener), Some(relay)) => relay.listener = Some(listener),
-                _ => self.relays.failed(&peer, now),
+                _ => self.relays.failed(&peer, None, now),
             }
         }
     }

@@ -4,7 +4,7 @@ use libp2p::{
     PeerId,
     core::ConnectedPoint,
     identify, ping, relay,
-    swarm::{ConnectionError, ConnectionId, SwarmEvent},
+    swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent},
 };
 use web_time::Instant;
 
@@ -43,9 +43,13 @@ impl EventLoop {
             }
             SwarmEvent::OutgoingConnectionError {
                 connection_id,
+                peer_id,
                 error,
-                ..
             } => {
+                if let (Some(peer), DialError::WrongPeerId { .. }) = (peer_id, &error) {
+                    // Somebody else is there now: a relay with a new key is another relay.
+                    self.network.forget(&peer);
+                }
                 let upgrade = self.upgrades.failed(connection_id, Instant::now());
                 if !upgrade {
                     self.on_dial_failed(connection_id, causes(&error));
@@ -77,10 +81,11 @@ impl EventLoop {
                 addresses,
                 reason,
             } => {
-                if let Err(error) = &reason {
-                    tracing::debug!(cause = root_cause(error), "a listener ended");
+                let cause = reason.as_ref().err().map(|error| root_cause(error));
+                if let Some(cause) = &cause {
+                    tracing::debug!(cause, "a listener ended");
                 }
-                self.on_relay_listener_closed(listener_id);
+                self.on_relay_listener_closed(listener_id, cause);
                 for address in addresses {
                     self.listeners
                         .emit(&ListenerEvent::Expired(self.full_address(&address)));
@@ -184,7 +189,9 @@ impl EventLoop {
                 && !again
                 && let Some(connection) = &connection
             {
-                self.network.on_lost(connection, &private, Instant::now());
+                let relay = self.relays.has_served(&peer);
+                self.network
+                    .on_lost(connection, &private, relay, Instant::now());
             }
             self.interests.forget(&peer);
             self.on_relay_gone(&peer);
