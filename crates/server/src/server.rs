@@ -22,6 +22,7 @@ pub struct Server {
     node: Handle,
     /// Turns true when the event loop has ended, for whatever reason.
     ended: watch::Receiver<bool>,
+    external: Vec<Multiaddr>,
     metrics: Arc<Metrics>,
     endpoint: Option<Endpoint>,
     /// Held for the lock on it.
@@ -57,6 +58,12 @@ impl Server {
             meter: Some(metrics.meter()),
             ..node_config(config, &keypair, &webrtc_certificate)
         };
+        let own = keypair.public().to_peer_id();
+        let external = node_config
+            .external
+            .iter()
+            .map(|address| address.clone().with(Protocol::P2p(own)))
+            .collect();
         // The sockets are bound here, and nobody is answered until the loop runs: what is written
         // in between is on the disk before anybody has seen it.
         let (node, event_loop) = mooring_node::new(node_config)?;
@@ -79,6 +86,7 @@ impl Server {
         let server = Self {
             node,
             ended,
+            external,
             metrics,
             endpoint,
             _data_dir: data_dir,
@@ -109,6 +117,11 @@ impl Server {
     /// [`Error::Node`] when the server has ended.
     pub async fn addresses(&self) -> Result<Vec<Multiaddr>, Error> {
         Ok(self.node.addresses().await?)
+    }
+
+    /// Those of [`Config::external`], each with `/p2p/<peer id>` and for webrtc-direct with the certificate's hash.
+    pub fn external_addresses(&self) -> &[Multiaddr] {
+        &self.external
     }
 
     /// The addresses that the server listens on, and how they change. Ends with the server, or

@@ -58,6 +58,46 @@ fn prints_full_addresses_and_nothing_else() {
 }
 
 #[test]
+fn an_external_address_is_printed_as_others_need_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut args = ALL[..2].to_vec();
+    args.extend(&ALL[6..]);
+    let external = "/ip4/192.0.2.1/udp/4815/webrtc-direct";
+    args.extend(["--external", external]);
+    let server = Running::start(folder.path(), &args);
+    let addresses = server.addresses(2);
+    let (local, public) = (&addresses[0], &addresses[1]);
+    assert!(local.starts_with("/ip4/127.0.0.1/"), "{addresses:?}");
+    let name = local.split_once("/webrtc-direct").unwrap().1;
+    assert_eq!(public, &format!("{external}{name}"));
+}
+
+/// What docs/operating-a-server.md gives to copy is what the program takes.
+#[test]
+fn the_documented_file_works() {
+    let text = include_str!("../../../docs/operating-a-server.md");
+    let (_, behind) = text.split_once("```toml\n").unwrap();
+    let (file, _) = behind.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // Elsewhere, at ports that are free.
+    let file = file
+        .replace("/var/lib/mooring-server", "state")
+        .replace("9464", "0")
+        .replace("/ip4/0.0.0.0/udp/4815", "/ip4/127.0.0.1/udp/0")
+        .replace("/ip4/0.0.0.0/tcp/4815", "/ip4/127.0.0.1/tcp/0");
+    std::fs::write(folder.path().join("server.toml"), &file).unwrap();
+    let server = Running::start(folder.path(), &["--config", "server.toml"]);
+    let addresses = server.addresses(3);
+    assert!(
+        addresses
+            .iter()
+            .any(|address| address.starts_with("/ip4/203.0.113.7/udp/4815/webrtc-direct/certhash/")),
+        "{addresses:?}"
+    );
+    assert!(folder.path().join("state/identity.key").exists());
+}
+
+#[test]
 fn restart_keeps_peer_id_and_certhash() {
     let folder = tempfile::tempdir().unwrap();
     let mut seen = Vec::new();

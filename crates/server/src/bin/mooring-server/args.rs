@@ -10,8 +10,8 @@ use clap::{
 
 /// A libp2p server for browsers: webrtc-direct, WebSocket and TCP, with relay, DHT and gossipsub.
 ///
-/// Without flags it serves this machine and its local network. It prints the addresses it listens
-/// on, one a line, and logs to stderr.
+/// Without flags it serves this machine and its local network. It prints the external addresses and those
+/// it listens on, one a line, and logs to stderr.
 #[derive(Debug, Default, Parser)]
 #[command(name = "mooring-server", version)]
 pub(crate) struct Args {

@@ -1,6 +1,6 @@
 //! `mooring-server`: see `--help`.
 //!
-//! stdout has the addresses it listens on, a line each, and nothing else; logs go to stderr. Ends
+//! stdout has the addresses it is told to announce and those it listens on, a line each, and nothing else; logs go to stderr. Ends
 //! with 0 on SIGINT and SIGTERM, with 1 when it breaks while running, and with 2 when it cannot
 //! be started as asked, after one line on stderr that says what to do.
 

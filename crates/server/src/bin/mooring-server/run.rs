@@ -52,10 +52,15 @@ pub(crate) async fn run(config: Config) -> Result<(), Error> {
     outcome
 }
 
-/// Prints each address that the server begins to listen on, until it ends.
+/// Prints the addresses that the server was told others reach it at, and each that it begins to listen on, until it ends.
 async fn print_addresses(server: &Server) {
     // Those already printed: after a reader falls behind, the list begins anew.
     let mut printed = std::collections::HashSet::new();
+    for address in server.external_addresses() {
+        if printed.insert(address.clone()) {
+            print(address);
+        }
+    }
     while let Ok(mut listeners) = server.listeners().await {
         while let Some(event) = listeners.next().await {
             match event {
