@@ -34,9 +34,7 @@ pub(crate) struct Behaviour {
     pub(crate) connection_limits: connection_limits::Behaviour,
     pub(crate) streams: streams::Behaviour,
     pub(crate) identify: identify::Behaviour,
-    // Before `ping`: of two that accept a protocol, the first has its inbound streams.
-    pub(crate) pong: pong::Behaviour,
-    pub(crate) ping: ping::Behaviour,
+    pub(crate) ping: pong::Behaviour,
     pub(crate) kad: kad::Behaviour<MemoryStore>,
     pub(crate) gossipsub: Gossipsub,
     pub(crate) relay_client: relay::client::Behaviour,
@@ -57,8 +55,7 @@ impl Behaviour {
                     .with_push_listen_addr_updates(true)
                     .with_cache_size(0),
             ),
-            pong: pong::Behaviour,
-            ping: ping::Behaviour::new(
+            ping: pong::Behaviour::new(
                 ping::Config::new()
                     .with_interval(PING_INTERVAL)
                     .with_timeout(PING_TIMEOUT),

@@ -1,12 +1,12 @@
-//! Answers pings (libp2p/specs `ping/ping.md`), and ends their streams in good order.
+//! `libp2p-ping`, with an answering half of our own that ends its streams in good order (libp2p/specs `ping/ping.md`).
 //!
-//! `libp2p-ping` asks well, but drops a stream whose remote has ended its half, and that resets it: over WebRTC the remote may then throw
+//! It asks well, but drops a stream whose remote has ended its half, and that resets it: over WebRTC the remote may then throw
 //! away the answer that it has not read yet. js-libp2p ends its half right behind each ping, and gives a connection up
-//! when no answer comes. So this takes the inbound half of the protocol: it comes before `libp2p-ping` among the behaviours.
+//! when no answer comes. A second behaviour beside it would not do: libp2p-swarm 0.48 overlooks that a protocol was taken back
+//! while two handlers accept the same one.
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     io,
     task::{Context, Poll},
 };
@@ -15,12 +15,9 @@ use futures::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, FutureExt as _, future::BoxFuture,
 };
 use libp2p::{
-    Multiaddr, PeerId, StreamProtocol,
-    core::{
-        Endpoint,
-        transport::PortUse,
-        upgrade::{DeniedUpgrade, ReadyUpgrade},
-    },
+    Multiaddr, PeerId,
+    core::{Endpoint, transport::PortUse},
+    ping,
     swarm::{
         ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm,
         NetworkBehaviour, SubstreamProtocol, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
@@ -28,107 +25,139 @@ use libp2p::{
     },
 };
 
-use crate::{limits::PING_STREAMS, ping};
+use crate::{limits::PING_STREAMS, ping::PAYLOAD};
 
-/// The answering half of `/ipfs/ping/1.0.0`.
-#[derive(Debug, Default)]
-pub(crate) struct Behaviour;
+type Asking = THandler<ping::Behaviour>;
+
+/// Pings at rest, and answers.
+pub(crate) struct Behaviour(ping::Behaviour);
+
+impl Behaviour {
+    pub(crate) fn new(config: ping::Config) -> Self {
+        Self(ping::Behaviour::new(config))
+    }
+}
 
 impl NetworkBehaviour for Behaviour {
     type ConnectionHandler = Handler;
-    type ToSwarm = Infallible;
+    type ToSwarm = ping::Event;
 
     fn handle_established_inbound_connection(
         &mut self,
-        _: ConnectionId,
-        _: PeerId,
-        _: &Multiaddr,
-        _: &Multiaddr,
+        id: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::default())
+        let asking = self
+            .0
+            .handle_established_inbound_connection(id, peer, local, remote)?;
+        Ok(Handler::new(asking))
     }
 
     fn handle_established_outbound_connection(
         &mut self,
-        _: ConnectionId,
-        _: PeerId,
-        _: &Multiaddr,
-        _: Endpoint,
-        _: PortUse,
+        id: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        role: Endpoint,
+        port: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::default())
+        let asking = self
+            .0
+            .handle_established_outbound_connection(id, peer, address, role, port)?;
+        Ok(Handler::new(asking))
     }
 
-    fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        self.0.on_swarm_event(event);
+    }
 
     fn on_connection_handler_event(
         &mut self,
-        _: PeerId,
-        _: ConnectionId,
+        peer: PeerId,
+        connection: ConnectionId,
         event: THandlerOutEvent<Self>,
     ) {
-        match event {}
-    }
-
-    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Infallible, THandlerInEvent<Self>>> {
-        Poll::Pending
-    }
-}
-
-/// The pings that one connection's remote sends.
-#[derive(Default)]
-pub(crate) struct Handler {
-    /// The oldest first.
-    streams: VecDeque<BoxFuture<'static, io::Result<()>>>,
-}
-
-impl ConnectionHandler for Handler {
-    type FromBehaviour = Infallible;
-    type ToBehaviour = Infallible;
-    type InboundProtocol = ReadyUpgrade<StreamProtocol>;
-    type OutboundProtocol = DeniedUpgrade;
-    type InboundOpenInfo = ();
-    type OutboundOpenInfo = Infallible;
-
-    fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
-        SubstreamProtocol::new(ReadyUpgrade::new(ping::PROTOCOL), ())
-    }
-
-    fn on_behaviour_event(&mut self, event: Infallible) {
-        match event {}
+        self.0.on_connection_handler_event(peer, connection, event);
     }
 
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<ConnectionHandlerEvent<DeniedUpgrade, Infallible, Infallible>> {
+    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        self.0.poll(cx)
+    }
+}
+
+/// One connection's pings.
+pub(crate) struct Handler {
+    asking: Asking,
+    /// Where the remote asks, the oldest first.
+    answering: VecDeque<BoxFuture<'static, io::Result<()>>>,
+}
+
+impl Handler {
+    fn new(asking: Asking) -> Self {
+        Self {
+            asking,
+            answering: VecDeque::new(),
+        }
+    }
+}
+
+impl ConnectionHandler for Handler {
+    type FromBehaviour = <Asking as ConnectionHandler>::FromBehaviour;
+    type ToBehaviour = <Asking as ConnectionHandler>::ToBehaviour;
+    type InboundProtocol = <Asking as ConnectionHandler>::InboundProtocol;
+    type OutboundProtocol = <Asking as ConnectionHandler>::OutboundProtocol;
+    type InboundOpenInfo = ();
+    type OutboundOpenInfo = ();
+
+    fn listen_protocol(&self) -> SubstreamProtocol<Self::InboundProtocol> {
+        self.asking.listen_protocol()
+    }
+
+    fn connection_keep_alive(&self) -> bool {
+        self.asking.connection_keep_alive()
+    }
+
+    fn on_behaviour_event(&mut self, event: Self::FromBehaviour) {
+        self.asking.on_behaviour_event(event);
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, (), Self::ToBehaviour>> {
         // An error ends a stream as well as its remote does: there is nobody to tell.
-        self.streams
+        self.answering
             .retain_mut(|stream| stream.poll_unpin(cx).is_pending());
-        Poll::Pending
+        self.asking.poll(cx)
     }
 
     fn on_connection_event(
         &mut self,
-        event: ConnectionEvent<'_, Self::InboundProtocol, DeniedUpgrade, (), Infallible>,
+        event: ConnectionEvent<'_, Self::InboundProtocol, Self::OutboundProtocol>,
     ) {
-        if let ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
+        let ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
             protocol: mut stream,
             ..
         }) = event
-        {
-            stream.ignore_for_keep_alive();
-            while self.streams.len() >= PING_STREAMS {
-                self.streams.pop_front();
-            }
-            self.streams.push_back(answer(stream).boxed());
+        else {
+            return self.asking.on_connection_event(event);
+        };
+        stream.ignore_for_keep_alive();
+        while self.answering.len() >= PING_STREAMS {
+            self.answering.pop_front();
         }
+        self.answering.push_back(answer(stream).boxed());
     }
 }
 
 /// Sends each ping back, and ends its half after the remote's.
 async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
-    let mut payload = [0; ping::PAYLOAD];
+    let mut payload = [0; PAYLOAD];
     let mut filled = 0_usize;
     loop {
         let rest = payload.get_mut(filled..).unwrap_or_default();
@@ -161,7 +190,7 @@ mod tests {
     fn every_ping_comes_back_and_the_end_is_answered() {
         let (near, mut far) = UnixStream::pair().unwrap();
         let work = std::thread::spawn(move || block_on(answer(AllowStdIo::new(near))));
-        let pings: Vec<u8> = (0..=u8::MAX).take(3 * ping::PAYLOAD).collect();
+        let pings: Vec<u8> = (0..=u8::MAX).take(3 * PAYLOAD).collect();
         // However they are cut.
         for part in pings.chunks(7) {
             far.write_all(part).unwrap();
