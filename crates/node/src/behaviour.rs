@@ -1,5 +1,7 @@
 //! The protocols that the node speaks, as one behaviour.
 
+use std::sync::Arc;
+
 use libp2p::{
     PeerId, StreamProtocol, connection_limits,
     connection_limits::ConnectionLimits,
@@ -17,7 +19,9 @@ use crate::{
         self, CONNECTION_MARGIN, GOSSIP_MESSAGE, GOSSIP_QUEUE, GOSSIP_TOPICS_PER_PEER,
         PING_INTERVAL, PING_TIMEOUT,
     },
-    pong, relay_server, streams,
+    pong,
+    relay_server::{self, Unanswered},
+    streams,
     transport::Clients,
 };
 
@@ -64,7 +68,7 @@ impl Behaviour {
             gossipsub: gossipsub(config)?,
             relay_client: clients.relay,
             webrtc: clients.webrtc,
-            relay_server: Toggle::from(relay_server(config, local)),
+            relay_server: Toggle::from(relay_server(config, local, clients.unanswered)),
         })
     }
 }
@@ -134,8 +138,13 @@ fn gossipsub(config: &Config) -> Result<Gossipsub, Error> {
     .map_err(|error| Error::Config(error.into()))
 }
 
-fn relay_server(config: &Config, local: PeerId) -> Option<relay_server::Behaviour> {
-    (config.role == Role::Server && config.services.relay_server).then(|| {
-        relay_server::Behaviour::new(local, config.limits.relay_server, config.meter.clone())
+fn relay_server(
+    config: &Config,
+    local: PeerId,
+    unanswered: Arc<Unanswered>,
+) -> Option<relay_server::Behaviour> {
+    config.relays().then(|| {
+        let limits = config.limits.relay_server;
+        relay_server::Behaviour::new(local, limits, config.meter.clone(), unanswered)
     })
 }

@@ -101,4 +101,9 @@ impl Config {
             ..Self::client(keypair)
         }
     }
+
+    /// Does it relay for others?
+    pub(crate) fn relays(&self) -> bool {
+        self.role == Role::Server && self.services.relay_server
+    }
 }

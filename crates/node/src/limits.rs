@@ -116,6 +116,8 @@ pub struct RelayLimits {
     pub circuit_bytes: u64,
     /// How long one circuit lasts; then it is cut.
     pub circuit_duration: Duration,
+    /// How long a request for a circuit waits for its answer; then its connection is closed.
+    pub circuit_answer: Duration,
     /// Circuits that one IPv4 address or IPv6 /64 may ask for in an hour, all at once if it likes. Loopback is exempt.
     pub circuits_per_hour: u32,
 }
@@ -142,6 +144,8 @@ impl Default for RelayLimits {
             circuit_bytes: 1024 * 1024,
             // Signalling takes 25 s at most, and some more attempts fit in; as go-libp2p's and rust-libp2p's.
             circuit_duration: Duration::from_secs(2 * 60),
+            // libp2p-relay gives the other end a minute, and some seconds before that to take the stream.
+            circuit_answer: Duration::from_secs(2 * 60),
             // Ten a minute for whoever shares the address.
             circuits_per_hour: 600,
         }

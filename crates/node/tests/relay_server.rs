@@ -27,6 +27,7 @@ use mooring_node::{Config, Error, Measure, Meter, Path, Refusal, RelayLimits, To
 use tokio::net::UdpSocket;
 
 const HOP: StreamProtocol = StreamProtocol::new("/libp2p/circuit/relay/0.2.0/hop");
+const STOP: StreamProtocol = StreamProtocol::new("/libp2p/circuit/relay/0.2.0/stop");
 
 /// All that was counted.
 #[derive(Debug, Default)]
@@ -377,25 +378,8 @@ async fn a_renewal_that_is_answered_after_the_end_harms_nobody() {
     let lasts = Duration::from_secs(4);
     let (relay, tally) = relay(WEBRTC, |limits| limits.reservation_duration = lasts);
     let link = Link::to(&relay.address().await).await;
-    let keypair = Keypair::generate_ed25519();
-    let streams = libp2p_stream::Behaviour::new();
-    let mut control = streams.new_control();
-    let mut swarm = Swarm::new(
-        mooring_webrtc::Transport::new(mooring_webrtc::Config::new(&keypair)).boxed(),
-        streams,
-        keypair.public().to_peer_id(),
-        swarm::Config::with_tokio_executor().with_idle_connection_timeout(Duration::from_secs(60)),
-    );
-    swarm.dial(link.address.clone()).unwrap();
-    let (connected, mut is_connected) = tokio::sync::mpsc::channel(1);
-    let task = tokio::spawn(async move {
-        loop {
-            if let SwarmEvent::ConnectionEstablished { .. } = swarm.select_next_some().await {
-                let _ = connected.send(()).await;
-            }
-        }
-    });
-    soon("connected", is_connected.recv()).await.unwrap();
+    let client = Raw::dial(&link.address).await;
+    let mut control = client.control.clone();
     let answer = reserve(&mut control, relay.peer()).await;
     assert!(answer.ends_with(&[0x28, 100]), "{answer:?}");
     tally.until("made", NEW, 1).await;
@@ -424,5 +408,105 @@ async fn a_renewal_that_is_answered_after_the_end_harms_nobody() {
     let other = Node::client();
     other.connect(&relay).await;
     eventually("still at work", || async { other.circuits().await == 1 }).await;
-    task.abort();
+}
+
+/// libp2p-relay 0.22 forgets requests for a circuit to a peer that has ten unanswered, and their places with them.
+#[tokio::test]
+async fn requests_that_nobody_answers_give_their_places_back() {
+    let asked = 12;
+    let (relay, tally) = relay(WEBRTC, |limits| {
+        limits.circuits = asked;
+        limits.circuit_answer = Duration::from_secs(8);
+    });
+    let address = relay.address().await;
+    // It holds a reservation, and says nothing to those who ask for it.
+    let mut silent = Raw::dial(&address).await;
+    reserve(&mut silent.control, relay.peer()).await;
+    let mut stops = silent.control.accept(STOP).unwrap();
+    let mut asker = Raw::dial(&address).await;
+    let (mut streams, mut forwarded) = (Vec::new(), Vec::new());
+    for count in 1..=asked {
+        let mut stream = soon("open", asker.control.open_stream(relay.peer(), HOP))
+            .await
+            .unwrap();
+        let id = silent.peer.to_bytes();
+        let mut request = vec![0x08, 1, 0x12];
+        request.push(u8::try_from(id.len() + 2).unwrap());
+        request.extend([0x0a, u8::try_from(id.len()).unwrap()]);
+        request.extend(id);
+        request.insert(0, u8::try_from(request.len()).unwrap());
+        stream.write_all(&request).await.unwrap();
+        stream.flush().await.unwrap();
+        streams.push(stream);
+        if count <= 10 {
+            forwarded.push(soon("forwarded", stops.next()).await.unwrap());
+        }
+    }
+    let (near, far) = (circuits_only(), circuits_only());
+    assert!(meet(&relay, &near, &far).await.is_err());
+    let full = Measure::CircuitRefused(Refusal::Full);
+    tally.until("no place is left", full, 1).await;
+    eventually("there are places again", || async {
+        meet(&relay, &near, &far).await.is_ok()
+    })
+    .await;
+    soon("the asker is sent away", &mut asker.closed)
+        .await
+        .unwrap();
+}
+
+/// A client that does as it is told.
+struct Raw {
+    peer: libp2p::PeerId,
+    control: libp2p_stream::Control,
+    /// The end of its connection.
+    closed: tokio::sync::oneshot::Receiver<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Raw {
+    async fn dial(relay: &Multiaddr) -> Self {
+        let keypair = Keypair::generate_ed25519();
+        let peer = keypair.public().to_peer_id();
+        let streams = libp2p_stream::Behaviour::new();
+        let control = streams.new_control();
+        let mut swarm = Swarm::new(
+            mooring_webrtc::Transport::new(mooring_webrtc::Config::new(&keypair)).boxed(),
+            streams,
+            peer,
+            swarm::Config::with_tokio_executor()
+                .with_idle_connection_timeout(Duration::from_secs(60)),
+        );
+        swarm.dial(relay.clone()).unwrap();
+        soon("connected", async {
+            while !matches!(
+                swarm.select_next_some().await,
+                SwarmEvent::ConnectionEstablished { .. }
+            ) {}
+        })
+        .await;
+        let (close, closed) = tokio::sync::oneshot::channel();
+        let task = tokio::spawn(async move {
+            let mut close = Some(close);
+            loop {
+                if let SwarmEvent::ConnectionClosed { .. } = swarm.select_next_some().await
+                    && let Some(close) = close.take()
+                {
+                    let _ = close.send(());
+                }
+            }
+        });
+        Self {
+            peer,
+            control,
+            closed,
+            task,
+        }
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }

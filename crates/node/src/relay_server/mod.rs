@@ -5,12 +5,14 @@
 //!
 //! - a reservation that ends while its renewal is being answered is forgotten together with its connection, and the answer then
 //!   panics ("valid connection"): a client decides how long that takes;
+//! - a request for a circuit to a peer that has ten unanswered is never answered, and takes a place for ever;
 //! - a reservation whose answer did not arrive, or was overtaken by a refusal, is taken as made, and has no end.
 //!
 //! So its own bounds are out of the way, it asks [`Admission`], and after each event its table is put right.
 
 mod admission;
 mod rates;
+mod unanswered;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -18,23 +20,26 @@ use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use admission::{Admission, Asker};
-use futures::task::noop_waker_ref;
+use futures::{FutureExt, task::noop_waker_ref};
+use futures_timer::Delay;
 use libp2p::{
     Multiaddr, PeerId,
     core::{ConnectedPoint, Endpoint, transport::PortUse},
     relay,
     swarm::{
-        ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
-        THandlerOutEvent, ToSwarm, behaviour::ConnectionEstablished,
+        CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler,
+        THandlerInEvent, THandlerOutEvent, ToSwarm, behaviour::ConnectionEstablished,
     },
 };
+pub(crate) use unanswered::{Unanswered, Waiting};
 use web_time::Instant;
 
 use crate::{
-    limits::RelayLimits,
+    limits::{HOUSEKEEPING, RelayLimits},
     meter::{Measure, Meter, Refusal},
 };
 
@@ -111,6 +116,9 @@ impl Shared {
 pub(crate) struct Behaviour {
     inner: relay::Behaviour,
     shared: Arc<Mutex<Shared>>,
+    unanswered: Arc<Unanswered>,
+    patience: Duration,
+    look: Delay,
     actions: VecDeque<ToSwarm<Infallible, THandlerInEvent<relay::Behaviour>>>,
 }
 
@@ -121,7 +129,13 @@ impl fmt::Debug for Behaviour {
 }
 
 impl Behaviour {
-    pub(crate) fn new(local: PeerId, limits: RelayLimits, meter: Option<Arc<dyn Meter>>) -> Self {
+    /// `unanswered` is where the transport notes requests for circuits.
+    pub(crate) fn new(
+        local: PeerId,
+        limits: RelayLimits,
+        meter: Option<Arc<dyn Meter>>,
+        unanswered: Arc<Unanswered>,
+    ) -> Self {
         let shared = Arc::new(Mutex::new(Shared {
             admission: Admission::new(limits),
             meter,
@@ -152,7 +166,20 @@ impl Behaviour {
         Self {
             inner: relay::Behaviour::new(local, config),
             shared,
+            unanswered,
+            patience: limits.circuit_answer,
+            look: Delay::new(HOUSEKEEPING),
             actions: VecDeque::new(),
+        }
+    }
+
+    fn close_overdue(&mut self) {
+        for peer_id in self.unanswered.overdue(self.patience, Instant::now()) {
+            tracing::debug!(peer = %peer_id, "closed: its request for a circuit has been forgotten");
+            self.actions.push_back(ToSwarm::CloseConnection {
+                peer_id,
+                connection: CloseConnection::All,
+            });
         }
     }
 
@@ -305,6 +332,10 @@ impl NetworkBehaviour for Behaviour {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        while self.look.poll_unpin(cx).is_ready() {
+            self.look.reset(HOUSEKEEPING);
+            self.close_overdue();
+        }
         loop {
             if let Some(action) = self.actions.pop_front() {
                 return Poll::Ready(action);

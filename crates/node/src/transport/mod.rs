@@ -27,6 +27,7 @@ use crate::{
     Config, Error,
     address_policy::{Gate, GatedTransport},
     limits::UPGRADE_TIMEOUT,
+    relay_server::Unanswered,
 };
 
 /// What a transport gives the swarm.
@@ -36,6 +37,8 @@ pub(crate) type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
 pub(crate) struct Clients {
     pub(crate) relay: relay::client::Behaviour,
     pub(crate) webrtc: signalled::Behaviour,
+    /// Requests for circuits on this node's connections.
+    pub(crate) unanswered: Arc<Unanswered>,
 }
 
 /// Everything this platform can dial and listen with, behind the gate, and the behaviours that belong to it.
@@ -63,6 +66,7 @@ pub(crate) fn build(config: &Config, gate: &Arc<Gate>) -> Result<(BoxedTransport
         webrtc = webrtc.with_addresses(addresses.clone());
     }
     let (webrtc, webrtc_behaviour) = signalled::new(webrtc);
+    let unanswered = Arc::default();
     // `/webrtc` before circuits, which would take its addresses for theirs; circuits before the others, which look
     // only at how an address begins.
     let transport = webrtc
@@ -70,7 +74,7 @@ pub(crate) fn build(config: &Config, gate: &Arc<Gate>) -> Result<(BoxedTransport
         .or_transport(circuits)
         .map(|either, _| either.into_inner())
         .boxed()
-        .or_transport(direct(config, gate)?)
+        .or_transport(direct(config, gate, &unanswered)?)
         .map(|either, _| either.into_inner())
         .boxed();
     Ok((
@@ -78,23 +82,28 @@ pub(crate) fn build(config: &Config, gate: &Arc<Gate>) -> Result<(BoxedTransport
         Clients {
             relay: relay_client,
             webrtc: webrtc_behaviour,
+            unanswered,
         },
     ))
 }
 
-/// Everything but circuits and what is signalled over them. On a relay, with what goes through it counted.
-fn direct(config: &Config, gate: &Arc<Gate>) -> Result<BoxedTransport, Error> {
+/// Everything but circuits and what is signalled over them. On a relay, with what goes through it watched.
+fn direct(
+    config: &Config,
+    gate: &Arc<Gate>,
+    unanswered: &Arc<Unanswered>,
+) -> Result<BoxedTransport, Error> {
     let transport = imp::build(config, gate)?;
-    let Some(meter) = config
-        .meter
-        .clone()
-        .filter(|_| config.services.relay_server)
-    else {
+    if !config.relays() {
         return Ok(transport);
+    }
+    let watcher = metered::Watcher {
+        meter: config.meter.clone(),
+        unanswered: Arc::clone(unanswered),
     };
     Ok(transport
         .map(move |(peer, muxer), _| {
-            let muxer = metered::Muxer::new(muxer, Arc::clone(&meter));
+            let muxer = metered::Muxer::new(muxer, peer, watcher.clone());
             (peer, StreamMuxerBox::new(muxer))
         })
         .boxed())

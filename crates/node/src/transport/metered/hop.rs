@@ -60,6 +60,11 @@ impl Hop {
         }
     }
 
+    /// Has a circuit been asked for, and not been answered?
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self, Self::Asked { request, .. } if request.is_connect())
+    }
+
     /// These were written. How many were carried on, the early ones of [`read`](Self::read) apart.
     pub(super) fn wrote(&mut self, bytes: &[u8]) -> (u64, u64) {
         match self {
@@ -83,8 +88,7 @@ impl Hop {
                 let Some(status) = answer.content() else {
                     return (0, 0);
                 };
-                let connects = request.content().and_then(|r| field(r, TYPE)) == Some(CONNECT);
-                if connects && field(status, STATUS) == Some(OK) {
+                if request.is_connect() && field(status, STATUS) == Some(OK) {
                     let carried = (count(behind), *early);
                     *self = Self::Circuit;
                     carried
@@ -143,6 +147,10 @@ impl Message {
             return Err(TooLong);
         }
         Ok(&[])
+    }
+
+    fn is_connect(&self) -> bool {
+        self.content().and_then(|content| field(content, TYPE)) == Some(CONNECT)
     }
 
     /// Once it is whole.
@@ -224,8 +232,11 @@ mod tests {
     #[test]
     fn a_circuit_carries_what_is_behind_request_and_answer() {
         let mut hop = agreed(&[]);
+        assert!(!hop.is_waiting());
         assert_eq!(hop.read(&message(1, None)), 0);
+        assert!(hop.is_waiting());
         assert_eq!(hop.wrote(&message(2, Some(100))), (0, 0));
+        assert!(!hop.is_waiting());
         assert_eq!(hop.read(&[0; 1000]), 1000);
         assert_eq!(hop.wrote(&[0; 70_000]), (70_000, 0));
         assert_eq!(hop.read(&[]), 0);
@@ -247,6 +258,7 @@ mod tests {
         for (request, status) in [(0, 100), (1, 201), (2, 100)] {
             let mut hop = agreed(&[]);
             hop.read(&message(request, None));
+            assert_eq!(hop.is_waiting(), request == 1);
             hop.wrote(&message(2, Some(status)));
             assert!(matches!(hop, Hop::Other), "{request} {status}");
             assert_eq!((hop.read(&[1; 9]), hop.wrote(&[1; 9])), (0, (0, 0)));

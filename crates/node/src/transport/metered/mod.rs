@@ -1,4 +1,4 @@
-//! A muxer that counts what a relay carries.
+//! A muxer that sees what a relay carries, and who waits for it.
 
 mod hop;
 
@@ -11,20 +11,46 @@ use std::{
 
 use futures::{AsyncRead, AsyncWrite};
 use hop::Hop;
-use libp2p::core::muxing::{StreamMuxer, StreamMuxerBox, StreamMuxerEvent, SubstreamBox};
+use libp2p::{
+    PeerId,
+    core::muxing::{StreamMuxer, StreamMuxerBox, StreamMuxerEvent, SubstreamBox},
+};
 use web_time::Instant;
 
-use crate::meter::{Measure, Meter, Toward};
+use crate::{
+    meter::{Measure, Meter, Toward},
+    relay_server::{Unanswered, Waiting},
+};
+
+/// To whom it is told.
+#[derive(Clone, Debug)]
+pub(super) struct Watcher {
+    pub(super) meter: Option<Arc<dyn Meter>>,
+    pub(super) unanswered: Arc<Unanswered>,
+}
+
+impl Watcher {
+    fn record(&self, measure: Measure) {
+        if let Some(meter) = &self.meter {
+            meter.record(measure);
+        }
+    }
+}
 
 /// A connection whose inbound streams are watched: on one of these somebody asks for a circuit.
 pub(super) struct Muxer {
     inner: StreamMuxerBox,
-    meter: Arc<dyn Meter>,
+    peer: PeerId,
+    watcher: Watcher,
 }
 
 impl Muxer {
-    pub(super) fn new(inner: StreamMuxerBox, meter: Arc<dyn Meter>) -> Self {
-        Self { inner, meter }
+    pub(super) fn new(inner: StreamMuxerBox, peer: PeerId, watcher: Watcher) -> Self {
+        Self {
+            inner,
+            peer,
+            watcher,
+        }
     }
 }
 
@@ -39,7 +65,9 @@ impl StreamMuxer for Muxer {
         let inner = ready!(Pin::new(&mut self.inner).poll_inbound(cx))?;
         let watch = Some(Watch {
             hop: Hop::default(),
-            meter: Arc::clone(&self.meter),
+            peer: self.peer,
+            watcher: self.watcher.clone(),
+            waiting: None,
             circuit: None,
         });
         Poll::Ready(Ok(Stream { inner, watch }))
@@ -68,7 +96,10 @@ impl StreamMuxer for Muxer {
 /// A stream that may be a circuit.
 struct Watch {
     hop: Hop,
-    meter: Arc<dyn Meter>,
+    peer: PeerId,
+    watcher: Watcher,
+    /// While a circuit was asked for and nothing answered.
+    waiting: Option<Waiting>,
     /// Since when it is one, and what it has carried.
     circuit: Option<(Instant, u64)>,
 }
@@ -76,14 +107,21 @@ struct Watch {
 impl Watch {
     fn read(&mut self, bytes: &[u8]) {
         let carried = self.hop.read(bytes);
+        if self.waiting.is_none() && self.hop.is_waiting() {
+            let list = &self.watcher.unanswered;
+            self.waiting = Some(list.asked(self.peer, Instant::now()));
+        }
         self.carried(Toward::Listener, carried);
     }
 
     fn wrote(&mut self, bytes: &[u8]) {
         let (carried, early) = self.hop.wrote(bytes);
+        if !self.hop.is_waiting() {
+            self.waiting = None;
+        }
         if self.circuit.is_none() && matches!(self.hop, Hop::Circuit) {
             self.circuit = Some((Instant::now(), 0));
-            self.meter.record(Measure::CircuitOpened);
+            self.watcher.record(Measure::CircuitOpened);
         }
         self.carried(Toward::Dialer, carried);
         self.carried(Toward::Listener, early);
@@ -94,7 +132,7 @@ impl Watch {
             && bytes > 0
         {
             *total = total.saturating_add(bytes);
-            self.meter.record(Measure::Relayed { toward, bytes });
+            self.watcher.record(Measure::Relayed { toward, bytes });
         }
     }
 }
@@ -102,7 +140,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some((since, bytes)) = self.circuit {
-            self.meter.record(Measure::CircuitClosed {
+            self.watcher.record(Measure::CircuitClosed {
                 bytes,
                 duration: since.elapsed(),
             });
