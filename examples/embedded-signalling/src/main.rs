@@ -18,12 +18,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     config.listen = vec![listen.parse()?];
     config.limits.relay_server.circuits = 64;
     let server = Server::start(config).await?;
-    for address in server.addresses().await? {
-        println!("{address}");
-    }
+    let serve = async {
+        for address in server.addresses().await? {
+            println!("{address}");
+        }
+        server.ended().await;
+        Err("the server has ended by itself".into())
+    };
     tokio::select! {
+        // Ctrl-C is waited for before an address tells anybody that the program is there.
+        biased;
         outcome = tokio::signal::ctrl_c() => outcome?,
-        () = server.ended() => return Err("the server has ended by itself".into()),
+        outcome = serve => return outcome,
     }
     eprint!("{}", server.metrics());
     server.shutdown().await;
