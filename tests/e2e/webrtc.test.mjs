@@ -32,7 +32,7 @@ for (const [near, far] of [
   ["firefox", "firefox2"],
 ]) {
   test(`${far} meets ${near} over our relay, and they go on without it`, async (t) => {
-    const relay = await startServer({ host });
+    const relay = await startServer({ host, args: ["--metrics", "127.0.0.1:0"] });
     t.after(() => relay.close());
     const site = await startSite();
     t.after(() => site.close());
@@ -45,6 +45,13 @@ for (const [near, far] of [
     await onlyDirect(pages.far, pages.peer);
     const { peerId: farPeer } = await call(pages.far, "identity.get");
     await onlyDirect(pages.near, farPeer);
+    const numbers = await until("the relay to see the circuit's end", async () => {
+      const numbers = await relay.metrics();
+      return numbers.mooring_relay_circuits === 0 && numbers;
+    });
+    const carried = numbers.mooring_relay_circuit_size_bytes_sum;
+    t.diagnostic(`the relay carried ${carried} bytes on ${numbers.mooring_relay_circuit_size_bytes_count} circuit`);
+    assert.ok(carried > 0 && carried < 64 * 1024, `${carried}`);
 
     await relay.close();
     await until("the relay to be missed", async () => {

@@ -45,6 +45,13 @@ export async function startServer({ host = "127.0.0.1", args = [] } = {}) {
     /** Connections that the server ever had, and how many of them ended. */
     opened: () => count("connection opened"),
     closed: () => count("connection closed"),
+    /** What its metrics say now, the value of each series; with `--metrics 127.0.0.1:0` among `args`. */
+    async metrics() {
+      const port = /metrics at .*address=127\.0\.0\.1:(\d+)/.exec(log.join("\n"))?.[1];
+      const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      const samples = text.split("\n").filter((line) => line && !line.startsWith("#"));
+      return Object.fromEntries(samples.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]));
+    },
     close,
     /** Without a goodbye; `close` is still to be called. */
     kill: () => child.kill("SIGKILL"),
