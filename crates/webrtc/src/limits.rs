@@ -10,8 +10,8 @@ use std::time::Duration;
 pub const MAX_SENT_FRAME: usize = 16 * 1024;
 
 /// Room a data frame needs beside its payload: 3 bytes length prefix, 1 tag and 3 length bytes for
-/// `message`, and one spare.
-pub const FRAME_OVERHEAD: usize = 8;
+/// `message`, 5 for the announcement that the first one carries ([`crate::core::frame::WINDOW_FIELD`]).
+pub const FRAME_OVERHEAD: usize = 12;
 
 /// Largest payload of one sent frame.
 pub const MAX_SENT_PAYLOAD: usize = MAX_SENT_FRAME - FRAME_OVERHEAD;
@@ -31,8 +31,28 @@ pub const MAX_RECEIVED_FRAME: usize = 257 * 1024;
 
 /// Unread data held per stream. A browser cannot pause a data channel: whatever a remote sends
 /// arrives, and the only answer to a full buffer is to reset the stream. So it is generous: about
-/// half a second at the rates measured (20–35 MB/s), for a reader that is briefly busy.
+/// half a second at the rates measured (20–35 MB/s), for a reader that is briefly busy. A remote that knows windows
+/// stops far below it ([`MAX_WINDOW`]).
 pub const MAX_RECEIVE_BUFFER_STREAM: usize = 16 * 1024 * 1024;
+
+/// What a remote may have sent beyond what was read, once a stream's reader has fallen behind; the native backend has
+/// its own. It is about what SCTP itself lets a remote have under way (Chromium: 5 MiB), so a reader that catches up again is
+/// not held back by it on any path. A remote is told when a quarter of it lies unread. By then as much as
+/// SCTP's window can be on its way besides what the remote's own queue holds: with the two, and once more SCTP's window should
+/// the telling be lost and sent again, 11.5 MiB lie unread at worst.
+pub const MAX_WINDOW: u64 = 4 * 1024 * 1024;
+
+/// The least window, however little room the connection has left: two frames, so that the remote is told of progress after
+/// half a frame at the soonest.
+pub const MIN_WINDOW: u64 = 32 * 1024;
+
+/// A window is at most one part in so many of the room that the connection has left, so that many slow readers share it:
+/// with [`MIN_WINDOW`], 90 that do not read at all.
+pub const WINDOW_PART: u64 = 16;
+
+/// Bytes of windows that wait to be sent beside a full queue. Beyond, they wait for the queue, and the last one says all: a
+/// remote that sends and acknowledges nothing has no more than this queued.
+pub const WINDOW_QUEUE: usize = 1024;
 
 /// Unread data held for all streams of a connection, so that a remote cannot multiply the bound
 /// above by opening more streams.

@@ -23,12 +23,18 @@ pub enum Flag {
     FinAck = 3,
 }
 
+/// The protobuf field of [`Frame::window`], which no specification has (docs/adr/0009-stream-windows.md). libp2p's pubsub asks
+/// experiments to take numbers above 0x200000, so that they are never in the way of what it may specify later.
+pub const WINDOW_FIELD: u32 = 2_101_008;
+
 #[derive(Clone, PartialEq, prost::Message)]
 struct Message {
     #[prost(enumeration = "Flag", optional, tag = "1")]
     flag: Option<i32>,
     #[prost(bytes = "bytes", optional, tag = "2")]
     message: Option<Bytes>,
+    #[prost(uint64, optional, tag = "2101008")]
+    window: Option<u64>,
 }
 
 /// One frame. Its data comes before its flag: a FIN with data ends the stream after that data.
@@ -38,20 +44,26 @@ pub struct Frame {
     pub data: Bytes,
     /// Flag, if there is one that we know.
     pub flag: Option<Flag>,
+    /// How many bytes of payload the remote may send on this stream, from its beginning. 0 sets no bound, and says as any
+    /// other value does that the sender knows what this means.
+    pub window: Option<u64>,
 }
 
 impl Frame {
     /// A frame with nothing but a flag.
     pub fn flag(flag: Flag) -> Self {
         Self {
-            data: Bytes::new(),
             flag: Some(flag),
+            ..Self::default()
         }
     }
 
     /// A frame with nothing but data.
     pub fn data(data: Bytes) -> Self {
-        Self { data, flag: None }
+        Self {
+            data,
+            ..Self::default()
+        }
     }
 
     /// The bytes on the wire, length prefix included; [`messages`] cuts them for a data channel.
@@ -59,16 +71,20 @@ impl Frame {
     /// Fails with [`FrameError::TooLarge`] above [`MAX_SENT_FRAME`]; payloads of up to
     /// [`crate::limits::MAX_SENT_PAYLOAD`] always fit.
     pub fn encode(&self) -> Result<Bytes, FrameError> {
-        encode(self.flag, &self.data)
+        encode(self.flag, self.window, &self.data)
     }
 }
 
-/// The bytes on the wire of a frame with this flag and data, which is copied once.
-pub fn encode(flag: Option<Flag>, data: &[u8]) -> Result<Bytes, FrameError> {
-    // prost wants to own what it encodes: that would be a copy more. The two fields are written here (tag, length, bytes).
+/// The bytes on the wire of a frame with this flag, window and data, which is copied once.
+pub fn encode(flag: Option<Flag>, window: Option<u64>, data: &[u8]) -> Result<Bytes, FrameError> {
+    // prost wants to own what it encodes: that would be a copy more. The fields are written here (tag, length, bytes), and
+    // data is the last of them.
     let mut head = Vec::with_capacity(FRAME_OVERHEAD);
     if let Some(flag) = flag {
         prost::encoding::int32::encode(1, &(flag as i32), &mut head);
+    }
+    if let Some(window) = window {
+        prost::encoding::uint64::encode(WINDOW_FIELD, &window, &mut head);
     }
     if !data.is_empty() {
         prost::encoding::encode_key(2, prost::encoding::WireType::LengthDelimited, &mut head);
@@ -216,6 +232,7 @@ fn read(body: Bytes, memory: usize) -> Result<Frame, FrameError> {
     Ok(Frame {
         data,
         flag: message.flag.and_then(|flag| Flag::try_from(flag).ok()),
+        window: message.window,
     })
 }
 

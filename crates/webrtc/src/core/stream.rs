@@ -39,10 +39,12 @@ mod receive;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use failure::Failure;
 use receive::ReceiveBuffer;
 pub use shared::Shared;
+use window::{Allowance, Grants};
 
 /// What a backend has to do, in this order.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,6 +105,8 @@ pub struct Stream {
     share: Share,
     outbox: VecDeque<Bytes>,
     outbox_bytes: usize,
+    grants: Grants,
+    allowance: Allowance,
     /// What the channel holds: its last report, plus what was given to it since.
     buffered: usize,
     writer_blocked: bool,
@@ -129,6 +133,8 @@ impl Stream {
             share: shared.budget.share(),
             outbox: VecDeque::new(),
             outbox_bytes: 0,
+            grants: Grants::new(shared.window),
+            allowance: Allowance::new(shared.window.is_some()),
             buffered: 0,
             writer_blocked: false,
             fin_ack_sent: false,
@@ -151,6 +157,7 @@ impl Stream {
         self.deadline = None;
         self.wake_writer = true;
         self.rearm(now);
+        self.grant();
         self.settle();
     }
 
@@ -193,6 +200,7 @@ impl Stream {
         if !self.account() {
             self.fail(Failure::Overflow, true);
         }
+        self.grant();
     }
 
     /// A channel message arrived that holds no bytes (browsers also know text messages).
@@ -207,6 +215,7 @@ impl Stream {
     pub fn on_buffered_amount(&mut self, bytes: usize) {
         self.buffered = bytes;
         self.unblock_writer();
+        self.grant_late();
     }
 
     /// The channel closed, or with [`Failure::ConnectionLost`] all of the connection.
@@ -316,6 +325,7 @@ impl Stream {
         let read = self.received.read(buffer);
         if read > 0 {
             self.account();
+            self.grant();
             return Poll::Ready(Ok(read));
         }
         match self.receiving {
@@ -327,7 +337,7 @@ impl Stream {
     }
 
     /// Takes bytes to send, at most one frame's worth; pending while [`limits::SEND_HIGH_WATER`]
-    /// are queued. Empty input is 0 and sends nothing.
+    /// are queued, or the remote's window is used up. Empty input is 0 and sends nothing.
     pub fn write(&mut self, bytes: &[u8]) -> Poll<Result<usize, Failure>> {
         match self.sending {
             Sending::Open => {}
@@ -341,12 +351,14 @@ impl Stream {
             return Poll::Ready(Ok(0));
         }
         let space = limits::SEND_HIGH_WATER.saturating_sub(self.queued());
-        if space < bytes.len().min(limits::MIN_WRITE) {
+        let allowed = self.allowance.room();
+        if space < bytes.len().min(limits::MIN_WRITE) || allowed == 0 {
             self.writer_blocked = true;
             return Poll::Pending;
         }
-        let taken = bytes.len().min(space).min(limits::MAX_SENT_PAYLOAD);
-        let payload = bytes.get(..taken).unwrap_or_default();
+        let most = space.min(allowed).min(limits::MAX_SENT_PAYLOAD);
+        let payload = bytes.get(..most).unwrap_or(bytes);
+        let taken = payload.len();
         self.send(None, payload);
         Poll::Ready(Ok(taken))
     }
@@ -420,10 +432,14 @@ impl Stream {
     // --- Inside -----------------------------------------------------------------------------
 
     fn on_frame(&mut self, frame: Frame, now: Instant) {
+        if let Some(window) = frame.window {
+            self.on_window(window);
+        }
         if !frame.data.is_empty() {
             match self.receiving {
                 Receiving::Open => {
                     let length = frame.data.len();
+                    self.grants.arrived(length);
                     self.received.push(frame.data);
                     self.wake_reader = true;
                     if !self.account() {
@@ -552,16 +568,14 @@ impl Stream {
         self.outbox_bytes.saturating_add(self.buffered)
     }
 
-    fn unblock_writer(&mut self) {
-        if self.writer_blocked && self.queued() <= limits::SEND_LOW_WATER {
-            self.writer_blocked = false;
-            self.wake_writer = true;
-        }
+    fn send(&mut self, flag: Option<Flag>, data: &[u8]) {
+        let window = self.allowance.takes(data.len());
+        self.send_frame(flag, window, data);
     }
 
-    fn send(&mut self, flag: Option<Flag>, data: &[u8]) {
+    fn send_frame(&mut self, flag: Option<Flag>, window: Option<u64>, data: &[u8]) {
         // Payloads are cut to fit, so this cannot fail; if it did, the stream could not go on.
-        match frame::encode(flag, data) {
+        match frame::encode(flag, window, data) {
             Ok(bytes) => {
                 self.outbox_bytes = self.outbox_bytes.saturating_add(bytes.len());
                 self.outbox.push_back(bytes);

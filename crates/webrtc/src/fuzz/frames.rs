@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Source, run};
-use crate::core::frame::{Decoder, Flag, Frame, FrameError, messages};
+use crate::core::frame::{Decoder, Flag, Frame, FrameError, WINDOW_FIELD, messages};
 use crate::limits::{MAX_RECEIVED_FRAME, MAX_SENT_FRAME};
 
 fn frame(source: &mut Source) -> Vec<u8> {
@@ -11,7 +11,14 @@ fn frame(source: &mut Source) -> Vec<u8> {
         .then(|| *source.pick(&[Flag::Fin, Flag::StopSending, Flag::Reset, Flag::FinAck]));
     let most = *source.pick(&[0, 3, 200, 5_000, 16_000]);
     let data = source.bytes(most).into();
-    Frame { data, flag }.encode().unwrap().to_vec()
+    let window = source.once_in(3).then(|| window(source));
+    let frame = Frame { data, flag, window };
+    frame.encode().unwrap().to_vec()
+}
+
+pub(super) fn window(source: &mut Source) -> u64 {
+    let some = source.below(1 << 20) as u64;
+    *source.pick(&[0, 1, some, u64::MAX])
 }
 
 /// Some frames, a little damaged, and where the bytes are cut.
@@ -133,28 +140,30 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 /// What a reader by the encoding's own rules makes of a message.
 #[derive(Debug, PartialEq)]
 enum Read {
-    Is(Option<u64>, Vec<u8>),
+    Is(Option<u64>, Option<u64>, Vec<u8>),
     IsNone,
     /// It has groups, on which readers differ.
     Unsure,
 }
 
 fn read(mut body: &[u8]) -> Read {
-    let (mut flag, mut data) = (None, Vec::new());
+    let (mut flag, mut window, mut data) = (None, None, Vec::new());
     while !body.is_empty() {
         match field(&mut body) {
             Some(Field::Flag(value)) => flag = Some(value),
+            Some(Field::Window(value)) => window = Some(value),
             Some(Field::Data(bytes)) => data = bytes.to_vec(),
             Some(Field::Unknown) => {}
             Some(Field::Group) => return Read::Unsure,
             None => return Read::IsNone,
         }
     }
-    Read::Is(flag, data)
+    Read::Is(flag, window, data)
 }
 
 enum Field<'a> {
     Flag(u64),
+    Window(u64),
     Data(&'a [u8]),
     Unknown,
     Group,
@@ -168,7 +177,8 @@ fn field<'a>(body: &mut &'a [u8]) -> Option<Field<'a>> {
     }
     Some(match (number, key & 7) {
         (1, 0) => Field::Flag(varint(body)?),
-        (1, _) | (2, 0 | 1 | 5) => return None,
+        (WINDOW_FIELD, 0) => Field::Window(varint(body)?),
+        (1 | WINDOW_FIELD, _) | (2, 0 | 1 | 5) => return None,
         (_, 0) => {
             varint(body)?;
             Field::Unknown
@@ -199,7 +209,7 @@ fn field<'a>(body: &mut &'a [u8]) -> Option<Field<'a>> {
 fn body(source: &mut Source) -> Vec<u8> {
     let mut body = Vec::new();
     for _ in 0..source.below(6) {
-        match source.below(5) {
+        match source.below(6) {
             0 => body.extend([8, source.byte() & 7]),
             1 => {
                 let data = source.bytes(20);
@@ -208,6 +218,10 @@ fn body(source: &mut Source) -> Vec<u8> {
             }
             2 => body.extend([0x18, source.byte() & 0x7f]),
             3 => body.extend(source.bytes(4)),
+            4 => {
+                let window = window(source);
+                prost::encoding::uint64::encode(WINDOW_FIELD, &window, &mut body);
+            }
             _ => {
                 let field = (source.byte() & 0x78) | *source.pick(&[0, 1, 2, 5]);
                 body.push(field);
@@ -233,7 +247,7 @@ fn protobuf_as_another_reader_reads_it() {
         match read(body) {
             Read::Unsure => {}
             Read::IsNone => assert_eq!((frames, failed), (vec![], Some(FrameError::Body))),
-            Read::Is(flag, data) => {
+            Read::Is(flag, window, data) => {
                 assert_eq!(failed, None);
                 let flag = match flag.map(|flag| flag as i32) {
                     Some(0) => Some(Flag::Fin),
@@ -243,7 +257,7 @@ fn protobuf_as_another_reader_reads_it() {
                     _ => None,
                 };
                 let data = data.into();
-                assert_eq!(frames, [Frame { data, flag }]);
+                assert_eq!(frames, [Frame { data, flag, window }]);
             }
         }
     });

@@ -11,7 +11,7 @@ use crate::core::{
     frame::{Flag, Frame},
     stream::{Failure, Output, Shared, Stream},
 };
-use crate::limits::{MAX_RECEIVE_BUFFER_STREAM, SEND_HIGH_WATER};
+use crate::limits::{MAX_RECEIVE_BUFFER_STREAM, SEND_HIGH_WATER, WINDOW_QUEUE};
 
 #[derive(Debug)]
 enum Step {
@@ -37,7 +37,9 @@ fn steps(source: &mut Source) -> Vec<Step> {
                 let flag = source.once_in(3).then(|| *source.pick(&flags));
                 let most = *source.pick(&[0, 10, 16_000]);
                 let data: Bytes = source.bytes(most).into();
-                let mut bytes = Frame { data, flag }.encode().unwrap().to_vec();
+                let window = source.once_in(3).then(|| super::frames::window(source));
+                let frame = Frame { data, flag, window };
+                let mut bytes = frame.encode().unwrap().to_vec();
                 if source.once_in(4) {
                     source.damage(&mut bytes, 2);
                 }
@@ -130,9 +132,9 @@ fn check(steps: &[Step]) {
             stream.unread(),
             "memory that nobody pays for"
         );
-        // FIN, FIN_ACK, STOP_SENDING and RESET besides the data: a remote cannot have us queue more.
+        // Windows, FIN, FIN_ACK, STOP_SENDING and RESET besides the data: a remote cannot have us queue more.
         assert!(
-            unacknowledged <= SEND_HIGH_WATER + 64,
+            unacknowledged <= SEND_HIGH_WATER + WINDOW_QUEUE + 64,
             "{unacknowledged} are queued"
         );
         if closed {

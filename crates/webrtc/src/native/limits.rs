@@ -44,7 +44,7 @@ pub(crate) const STRANGER_CHANNELS: usize = 512;
 pub(crate) const SHORT_WINDOW: usize = 64 * 1024;
 
 /// Unread bytes of all connections of a process, in streams and in SCTP, without what each connection may have in any case.
-/// One that is not read at all takes 3 MiB, or [`CONNECTION_RECEIVE_BUFFER`] if it has many streams.
+/// One that is not read at all takes 4 MiB, or [`CONNECTION_RECEIVE_BUFFER`] if it has many streams.
 pub(crate) const PROCESS_RECEIVE_BUFFER: usize = 256 * 1024 * 1024;
 /// What may be taken above it by connections that saw room at the same time, one message each.
 pub(crate) const PROCESS_OVERDRAFT: usize = 16 * 1024 * 1024;
@@ -165,6 +165,19 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Unread bytes of one stream beyond which its messages stay in SCTP. A reader that keeps up never gets here.
 pub(crate) const STREAM_RECEIVE_BUFFER: usize = 256 * 1024;
 
+/// What a peer that knows windows may have sent beyond what was read, once a reader has fallen behind: as much as SCTP lets it
+/// have under way ([`SCTP_RECEIVE_BUFFER`]), so that a reader that catches up again is not held back. The peer is told
+/// when [`STREAM_RECEIVE_BUFFER`] lie unread, a quarter of it, and SCTP has nothing of it yet.
+pub(crate) const WINDOW: u64 = 1024 * 1024;
+
+const _: () = assert!(WINDOW / 4 <= STREAM_RECEIVE_BUFFER as u64);
+
+/// Unread bytes of a stream whose peer has been told a window, beyond which its messages stay in SCTP: those told of by then
+/// ([`STREAM_RECEIVE_BUFFER`]), what may be on its way ([`SCTP_RECEIVE_BUFFER`]), as much again if the telling was lost, and
+/// a browser's queue. So a peer that keeps to it leaves SCTP's own window open, which is the connection's; and what it tells in turn does
+/// not wait behind its data, for which its own reader may be waiting.
+pub(crate) const WINDOWED_RECEIVE_LIMIT: usize = 3 * 1024 * 1024;
+
 /// Addresses of this machine that a signalled connection has a socket at.
 pub(crate) const MAX_ICE_SOCKETS: usize = 8;
 
@@ -176,7 +189,9 @@ pub(crate) const MAX_ICE_SOURCES: usize = 96;
 
 /// Time between two checks. RFC 8445 asks for 50 ms where many sessions share a path; libwebrtc starts with 48 ms a pair.
 pub(crate) const ICE_PACE: Duration = Duration::from_millis(20);
-/// The same while SCTP is filling up ([`TIGHT_WINDOW`]), which holds back the other streams of the connection too.
+
+/// The same as [`STREAM_RECEIVE_BUFFER`] while SCTP is filling up ([`TIGHT_WINDOW`]), which holds back the other streams of
+/// the connection too.
 pub(crate) const STREAM_RECEIVE_LIMIT: usize = 2 * 1024 * 1024;
 
 /// A held stream takes messages again once its reader has made this much room: four frames, so that a wake-up is worth it.

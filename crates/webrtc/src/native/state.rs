@@ -125,7 +125,7 @@ impl State {
         let intake = Intake::new(process);
         let mut state = Self {
             session,
-            shared: stream::Shared::new(intake.budget().clone()),
+            shared: stream::Shared::new(intake.budget().clone()).with_window(limits::WINDOW),
             intake,
             phase: Phase::Connecting,
             end: None,

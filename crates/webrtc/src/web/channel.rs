@@ -96,21 +96,28 @@ impl Channel {
         let (result, done, deadline) = {
             let mut state = self.state.borrow_mut();
             let result = step(&mut state);
-            while let Some(output) = state.poll_output() {
-                match output {
-                    Output::Send(frame) => {
+            let mut reported = false;
+            loop {
+                match state.poll_output() {
+                    Some(Output::Send(frame)) => {
                         let mut messages = frame::messages(frame);
                         if messages.any(|message| self.js.send_with_u8_array(&message).is_err()) {
                             // The channel closed, and its event is still under way.
                             state.on_closed(Failure::ChannelClosed);
                         }
                     }
-                    Output::WakeReader => {
+                    Some(Output::WakeReader) => {
                         reader = self.reader.take();
                         unawaited = reader.is_none();
                     }
-                    Output::WakeWriter => writer = self.writer.take(),
-                    Output::CloseChannel => close = true,
+                    Some(Output::WakeWriter) => writer = self.writer.take(),
+                    Some(Output::CloseChannel) => close = true,
+                    // The browser says nothing of a queue that was never full, as that of a stream which is only read.
+                    None if state.awaits_report() && !reported => {
+                        reported = true;
+                        state.on_buffered_amount(self.buffered());
+                    }
+                    None => break,
                 }
             }
             (result, state.is_done(), state.deadline())

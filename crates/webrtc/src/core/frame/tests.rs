@@ -37,13 +37,41 @@ fn flags_on_the_wire() {
 fn largest_payload_fits_and_one_more_does_not_pass_the_bound() {
     let frame = Frame {
         data: vec![7; MAX_SENT_PAYLOAD].into(),
-        flag: None,
+        flag: Some(Flag::Fin),
+        window: Some(0),
     };
     let encoded = frame.encode().unwrap();
     assert!(encoded.len() <= MAX_SENT_FRAME);
     assert_eq!(decode(&encoded).unwrap(), [frame]);
     let too_large = Frame::data(vec![7; MAX_SENT_FRAME].into());
     assert_eq!(too_large.encode(), Err(FrameError::TooLarge));
+}
+
+/// Others skip what they do not know, which is a varint with the number that the decision names.
+#[test]
+fn windows_on_the_wire() {
+    let window = |window| Frame {
+        window: Some(window),
+        ..Frame::default()
+    };
+    let key = [0x80, 0xf1, 0x81, 0x08];
+    assert_eq!(
+        window(0).encode().unwrap()[..],
+        [&[5], &key[..], &[0]].concat()
+    );
+    assert_eq!(
+        window(300).encode().unwrap()[..],
+        [&[6], &key[..], &[0xac, 0x02]].concat()
+    );
+    assert_eq!(window(u64::MAX).encode().unwrap().len(), 15);
+    let first = encode(None, Some(0), b"hi").unwrap();
+    assert_eq!(first[..], [&[9], &key[..], &[0, 0x12, 2], b"hi"].concat());
+    assert_eq!(decode(&first).unwrap()[0].window, Some(0));
+    // As a number of another kind it is no frame of ours.
+    assert_eq!(
+        decode(&[&[5], &[key[0] | 5][..], &key[1..], &[0]].concat()),
+        Err(FrameError::Body)
+    );
 }
 
 /// go-libp2p reads prefixes through a buffer of 4 KiB, and fails on a message that is larger.
@@ -138,12 +166,13 @@ proptest! {
     #[test]
     fn round_trip_in_any_cut(
         frames in proptest::collection::vec(
-            (proptest::collection::vec(any::<u8>(), 0..600), proptest::option::of(0i32..4)), 0..8),
+            (proptest::collection::vec(any::<u8>(), 0..600), proptest::option::of(0i32..4), any::<Option<u64>>()), 0..8),
         cut in 1usize..50,
     ) {
-        let frames: Vec<Frame> = frames.into_iter().map(|(data, flag)| Frame {
+        let frames: Vec<Frame> = frames.into_iter().map(|(data, flag, window)| Frame {
             data: data.into(),
             flag: flag.map(|flag| Flag::try_from(flag).unwrap()),
+            window,
         }).collect();
         let wire: Vec<u8> = frames.iter().flat_map(|frame| frame.encode().unwrap()).collect();
         let mut decoder = Decoder::default();

@@ -14,6 +14,8 @@ use crate::{core::budget::Budget, limits};
 #[derive(Debug, Clone)]
 pub struct Shared {
     pub(super) budget: Budget,
+    /// The largest window of a stream, or none for a peer that does not know of windows.
+    pub(super) window: Option<u64>,
     fin_ack: Arc<AtomicU8>,
 }
 
@@ -32,7 +34,25 @@ impl Shared {
     pub fn new(budget: Budget) -> Self {
         Self {
             budget,
+            window: Some(limits::MAX_WINDOW),
             fin_ack: Arc::default(),
+        }
+    }
+
+    /// With another largest window than [`limits::MAX_WINDOW`].
+    pub fn with_window(self, bytes: u64) -> Self {
+        Self {
+            window: Some(bytes),
+            ..self
+        }
+    }
+
+    /// As other implementations are: windows are neither announced nor told nor kept to.
+    #[cfg(test)]
+    pub(crate) fn without_windows(self) -> Self {
+        Self {
+            window: None,
+            ..self
         }
     }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::limits::*;
 
 mod model;
+mod windows;
 
 /// A stream with its channel, as a backend would keep them.
 struct Fixture {
@@ -132,6 +133,7 @@ fn fin_with_data_delivers_the_data() {
     a.receive(Frame {
         data: Bytes::from_static(b"last"),
         flag: Some(Flag::Fin),
+        window: None,
     });
     assert_eq!(a.read(), Poll::Ready(Ok(b"last".to_vec())));
     assert_eq!(a.read(), EOF);
@@ -148,6 +150,7 @@ fn reset_with_data_delivers_the_data_and_then_the_failure() {
     a.receive(Frame {
         data: Bytes::from_static(b"last"),
         flag: Some(Flag::Reset),
+        window: None,
     });
     assert!(a.closed);
     assert_eq!(a.read(), Poll::Ready(Ok(b"last".to_vec())));

@@ -1,9 +1,10 @@
 //! What streams receive: how much is held for their readers, and what happens to one that stands still.
 //!
 //! A stream takes its messages out of SCTP until its reader is behind by [`limits::STREAM_RECEIVE_BUFFER`]; what comes then
-//! stays in SCTP, whose window holds the peer back. But that window is the connection's. So when it fills up, streams take
-//! more, each up to [`limits::STREAM_RECEIVE_LIMIT`]; and when it stays filled, those whose readers have stood still for
-//! [`limits::STALL_TIMEOUT`] are reset, and no others.
+//! stays in SCTP, whose window holds the peer back. But that window is the connection's. So a peer that knows windows
+//! (`core/stream/window.rs`) is told one by then, keeps to it, and SCTP is left alone: what was on its way is taken. With
+//! other peers, when SCTP fills up, streams take more, each up to [`limits::STREAM_RECEIVE_LIMIT`]; and when it stays filled,
+//! those whose readers have stood still for [`limits::STALL_TIMEOUT`] are reset, and no others.
 
 use std::collections::BTreeSet;
 use std::task::Poll;
@@ -57,7 +58,7 @@ impl Intake {
     pub(super) fn takes(&mut self, entry: &mut Entry, session: &Session) -> bool {
         let room = self.budget.room() > 0;
         self.short |= !room;
-        let takes = room && entry.stream.unread() < limit(session);
+        let takes = room && entry.stream.unread() < limit(entry, session);
         entry.held = !takes;
         takes
     }
@@ -80,8 +81,10 @@ impl Intake {
 }
 
 /// Unread bytes beyond which a stream takes no more.
-fn limit(session: &Session) -> usize {
-    if session.is_tight() {
+fn limit(entry: &Entry, session: &Session) -> usize {
+    if entry.stream.is_windowed() {
+        limits::WINDOWED_RECEIVE_LIMIT
+    } else if session.is_tight() {
         limits::STREAM_RECEIVE_LIMIT
     } else {
         limits::STREAM_RECEIVE_BUFFER
@@ -126,14 +129,16 @@ impl State {
             entry.progress = now;
         }
         // Not for every message that fits again: it wakes the connection's task.
-        let room = limit(&self.session).saturating_sub(entry.stream.unread());
+        let room = limit(entry, &self.session).saturating_sub(entry.stream.unread());
         let resumes = entry.held && room >= limits::RESUME_ROOM;
+        // The peer may send more, and is to know.
+        let tells = entry.stream.has_to_send();
         // Others wait for memory, and this has given some back.
         let releases = self.intake.short && read.is_ready();
-        if resumes {
+        if resumes || tells {
             self.touch(key);
         }
-        Some((read, resumes || releases))
+        Some((read, resumes || tells || releases))
     }
 
     fn bound(&mut self, bounds: Bounds) {

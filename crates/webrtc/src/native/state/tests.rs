@@ -9,6 +9,7 @@ use crate::native::certificate::Certificate;
 use crate::native::session::Role;
 
 mod ends;
+mod windows;
 
 struct Pair {
     now: Instant,
@@ -16,6 +17,9 @@ struct Pair {
     /// Datagrams that are lost: one of so many.
     loss: Option<u64>,
     sent: u64,
+    /// How long a datagram is on its way, and those that are: to whom.
+    delay: Duration,
+    under_way: VecDeque<(Instant, usize, Bytes)>,
 }
 
 const CLIENT: usize = 0;
@@ -41,6 +45,8 @@ impl Pair {
             ends: [end(Role::Client), end(Role::Server)],
             loss: None,
             sent: 0,
+            delay: Duration::ZERO,
+            under_way: VecDeque::new(),
         };
         pair.until("connected", |pair| {
             let connected = |state: &State| *state.phase() == Phase::Connected;
@@ -49,6 +55,13 @@ impl Pair {
         if authenticated {
             pair.ends.iter_mut().for_each(State::authenticated);
         }
+        pair
+    }
+
+    /// The same whose client knows no windows, like other implementations: SCTP's own is all that holds it back.
+    fn without_windows() -> Self {
+        let mut pair = Self::new();
+        pair.ends[CLIENT].forget_windows();
         pair
     }
 
@@ -65,16 +78,31 @@ impl Pair {
         // Datagrams cross within a step until there are none.
         for _ in 0..1_000 {
             let mut moved = false;
+            while self
+                .under_way
+                .front()
+                .is_some_and(|(at, ..)| *at <= self.now)
+            {
+                let (_, to, datagram) = self.under_way.pop_front().unwrap();
+                moved = true;
+                self.ends[to].handle_datagram(&datagram, self.now);
+            }
             for who in [CLIENT, SERVER] {
                 let mut effects = Effects::default();
                 self.ends[who].advance(self.now, &mut effects);
                 // As STUN does, which is not part of this.
                 self.ends[who].seen(self.now);
                 for datagram in effects.datagrams {
-                    moved = true;
+                    moved |= self.delay.is_zero();
                     self.sent += 1;
-                    if self.loss.is_none_or(|of| !self.sent.is_multiple_of(of)) {
+                    if self.loss.is_some_and(|of| self.sent.is_multiple_of(of)) {
+                        continue;
+                    }
+                    if self.delay.is_zero() {
                         self.ends[1 - who].handle_datagram(&datagram, self.now);
+                    } else {
+                        let at = self.now + self.delay;
+                        self.under_way.push_back((at, 1 - who, datagram));
                     }
                 }
             }
@@ -191,6 +219,12 @@ impl Pair {
     }
 }
 
+impl State {
+    fn forget_windows(&mut self) {
+        self.shared = self.shared.clone().without_windows();
+    }
+}
+
 /// The n-th byte of a stream.
 fn byte(at: usize) -> u8 {
     (at ^ (at >> 8) ^ (at >> 16)) as u8
@@ -202,7 +236,7 @@ fn bytes(from: usize, count: usize) -> Vec<u8> {
 
 #[test]
 fn a_reader_that_stands_still_costs_its_own_stream_and_no_other() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::without_windows();
     let (flooding, unread) = pair.open(CLIENT);
     let other = pair.open(CLIENT);
     let written = pair.flood(flooding);
@@ -225,7 +259,7 @@ fn a_reader_that_stands_still_costs_its_own_stream_and_no_other() {
 
 #[test]
 fn a_slow_reader_is_waited_for_and_loses_nothing() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::without_windows();
     let (ours, theirs) = pair.open(CLIENT);
     let (mut written, mut read) = (0, 0);
     let mut most = 0;
@@ -252,7 +286,7 @@ fn a_slow_reader_is_waited_for_and_loses_nothing() {
 
 #[test]
 fn a_paused_reader_goes_on_where_it_stopped_if_nobody_needs_the_room() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::without_windows();
     let (ours, theirs) = pair.open(CLIENT);
     let other = pair.open(CLIENT);
     let mut written = 0;
@@ -273,7 +307,7 @@ fn a_paused_reader_goes_on_where_it_stopped_if_nobody_needs_the_room() {
 /// The peer learns at once that there is room again, and does not wait for its timer, which has doubled and doubled.
 #[test]
 fn a_window_that_opens_is_announced() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::without_windows();
     let (ours, theirs) = pair.open(CLIENT);
     let written = pair.flood(ours);
     // Below the time after which it would be reset.
@@ -290,7 +324,7 @@ fn a_window_that_opens_is_announced() {
 
 #[test]
 fn tiny_messages_are_held_back_and_lose_nothing() {
-    let mut pair = Pair::new();
+    let mut pair = Pair::without_windows();
     let (ours, theirs) = pair.open(CLIENT);
     let (mut written, mut read) = (0, 0);
     let mut most = 0;
@@ -314,7 +348,12 @@ fn tiny_messages_are_held_back_and_lose_nothing() {
 
 #[test]
 fn loss_and_a_full_window_together_lose_nothing() {
-    let mut pair = Pair::new();
+    for mut pair in [Pair::new(), Pair::without_windows()] {
+        lose_nothing(&mut pair);
+    }
+}
+
+fn lose_nothing(pair: &mut Pair) {
     let (ours, theirs) = pair.open(CLIENT);
     pair.loss = Some(50);
     let (mut written, mut read) = (0, 0);
@@ -332,6 +371,7 @@ fn loss_and_a_full_window_together_lose_nothing() {
 fn when_memory_runs_out_those_who_stand_still_pay() {
     let process = Budget::with_overdraft(1 << 20, 1 << 20);
     let mut greedy = Pair::within(&process, true);
+    greedy.ends[CLIENT].forget_windows();
     let mut modest = Pair::within(&process, true);
     let (flooding, unread) = greedy.open(CLIENT);
     let ping = modest.open(CLIENT);

@@ -57,10 +57,15 @@ struct Model {
 }
 
 impl Model {
-    fn new() -> Self {
+    /// Ends that keep to windows of this size, or that know of none.
+    fn new(windows: [Option<u64>; 2]) -> Self {
         let now = Instant::now();
-        let end = || End {
-            stream: Stream::new(&Shared::default(), now),
+        let shared = |window| match window {
+            Some(bytes) => Shared::default().with_window(bytes),
+            None => Shared::default().without_windows(),
+        };
+        let end = |window| End {
+            stream: Stream::new(&shared(window), now),
             inbox: VecDeque::new(),
             written: 0,
             closed: false,
@@ -69,7 +74,7 @@ impl Model {
             channel_closed: false,
         };
         Self {
-            ends: [end(), end()],
+            ends: windows.map(end),
             now,
         }
     }
@@ -178,12 +183,27 @@ impl Model {
     }
 }
 
+/// Small ones, which are soon used up, the usual, and a peer that knows of none.
+fn windows() -> impl Strategy<Value = [Option<u64>; 2]> {
+    let one = || {
+        prop_oneof![
+            4 => (1_000u64..100_000).prop_map(Some),
+            1 => Just(Some(MAX_WINDOW)),
+            1 => Just(None),
+        ]
+    };
+    [one(), one()]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn no_byte_is_lost(steps in proptest::collection::vec((0usize..2, step()), 0..120)) {
-        let mut model = Model::new();
+    fn no_byte_is_lost(
+        windows in windows(),
+        steps in proptest::collection::vec((0usize..2, step()), 0..120),
+    ) {
+        let mut model = Model::new(windows);
         for (who, step) in steps {
             model.apply(who, step);
             model.check();
@@ -191,8 +211,11 @@ proptest! {
     }
 
     #[test]
-    fn whatever_happens_it_ends(steps in proptest::collection::vec((0usize..2, step()), 0..60)) {
-        let mut model = Model::new();
+    fn whatever_happens_it_ends(
+        windows in windows(),
+        steps in proptest::collection::vec((0usize..2, step()), 0..60),
+    ) {
+        let mut model = Model::new(windows);
         for (who, step) in steps {
             model.apply(who, step);
         }
@@ -224,6 +247,63 @@ proptest! {
         for end in &model.ends {
             prop_assert!(end.stream.is_done());
             prop_assert_eq!(end.stream.deadline(), None);
+        }
+    }
+}
+
+proptest! {
+    // Each moves far more bytes.
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Whatever was written and read in whatever order, a writer goes on once all was read, and all arrives.
+    #[test]
+    fn no_window_stays_shut(
+        windows in windows(),
+        steps in proptest::collection::vec((0usize..2, step()), 0..80),
+    ) {
+        let mut model = Model::new(windows);
+        for (who, step) in steps {
+            if !matches!(step, Step::Close | Step::Abandon | Step::Cut | Step::Wait(_)) {
+                model.apply(who, step);
+            }
+        }
+        let goal = model.ends.each_ref().map(|end| end.written + 50_000);
+        for _ in 0..2_000 {
+            for who in [0, 1] {
+                let left = goal[who] - model.ends[who].written;
+                for step in [Step::Open, Step::Drain, Step::Write(left), Step::Deliver(1 << 20), Step::Read(1 << 16)] {
+                    model.apply(who, step);
+                }
+            }
+            if [0, 1].iter().all(|&who| model.ends[who].read == goal[1 - who]) {
+                return Ok(());
+            }
+        }
+        let at = model.ends.each_ref().map(|end| (end.written, end.read));
+        prop_assert!(false, "stands still at {:?} of {:?}", at, goal);
+    }
+
+    /// With nothing on its way, a remote that knows windows fills its own and no more.
+    #[test]
+    fn unread_bytes_stay_within_the_window(
+        size in 100u64..200_000,
+        steps in proptest::collection::vec(prop_oneof![
+            3 => (1usize..60_000).prop_map(Step::Write),
+            1 => (1usize..40_000).prop_map(Step::Read),
+        ], 0..60),
+    ) {
+        let mut model = Model::new([Some(MAX_WINDOW), Some(size)]);
+        for step in steps {
+            let who = usize::from(matches!(step, Step::Read(_)));
+            model.apply(who, step);
+            for who in [0, 1, 0] {
+                for step in [Step::Open, Step::Drain, Step::Deliver(usize::MAX)] {
+                    model.apply(who, step);
+                }
+            }
+            // The frame that went over the threshold was sent without a bound.
+            let most = usize::try_from(size).unwrap() + MAX_SENT_PAYLOAD;
+            prop_assert!(model.ends[1].stream.readable() <= most);
         }
     }
 }

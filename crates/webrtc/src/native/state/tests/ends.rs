@@ -144,6 +144,7 @@ fn a_remote_that_half_closes_and_never_closes_costs_its_own_stream() {
         let frame = Frame {
             data: Bytes::from_static(data),
             flag: Some(Flag::Fin),
+            window: None,
         };
         frame.encode().unwrap()
     };
@@ -254,6 +255,7 @@ fn streams_beyond_the_most_a_connection_has_are_refused() {
 fn a_connection_holds_no_more_than_its_part() {
     let process = Budget::new(1 << 30);
     let mut pair = Pair::within(&process, true);
+    pair.ends[CLIENT].forget_windows();
     let streams: Vec<_> = (0..12).map(|_| pair.open(CLIENT)).collect();
     let mut written = vec![0; streams.len()];
     let most = limits::CONNECTION_RECEIVE_BUFFER + MAX_RECEIVED_FRAME;
