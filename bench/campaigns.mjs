@@ -13,7 +13,6 @@ const AT_ONCE = 16;
 /** Dials between two looks. Chromium refuses the 501st peer connection that its collector has not taken: a batch stays below. */
 const DIALS = 100;
 const WARM_UP_BYTES = 1_000_000;
-const SLOW_BYTES_A_SECOND = 1_000_000;
 /** A tenth more memory than at the start may be left. */
 const LEFT = 1.1;
 /** Of what a slow reader may cost. */
@@ -153,7 +152,9 @@ export const campaigns = {
   "slow-reader": {
     count: 2,
     bytes: 2 ** 30,
-    title: ({ bytes }) => `${(bytes / 2 ** 30).toFixed(2)} GiB through a reader that takes 1 MB/s: the remote's, then the page's`,
+    /** Bytes a second. */
+    rate: 1_000_000,
+    title: ({ bytes, rate }) => `${(bytes / 2 ** 30).toFixed(2)} GiB through a reader that takes ${rate / 1e6} MB/s: the remote's, then the page's`,
     run: (options, log) =>
       repeat(options, log, () => options.count - log.done.length, async ({ page, look, address }) => {
         const way = log.done.length % 2 ? "down" : "up";
@@ -164,24 +165,29 @@ export const campaigns = {
         const before = await look();
         const peak = { ...before };
         let over = false;
-        const order = { [way]: options.bytes, [way === "up" ? "rateUp" : "rateDown"]: SLOW_BYTES_A_SECOND };
+        const order = { [way]: options.bytes, [way === "up" ? "rateUp" : "rateDown"]: options.rate };
         const moving = transfer(page, order).then(
           ({ milliseconds }) => ({ milliseconds }),
           (error) => ({ failed: String(error.message).split("\n")[0] }),
         ).finally(() => (over = true));
+        const pings = [];
         while (!over) {
           const now = await look();
           for (const end of Object.keys(peak)) peak[end] = Math.max(peak[end], now[end]);
+          // Another stream of the same connection, which nobody reads slowly.
+          pings.push(...(await page.call("roundTrips", 1, 0).catch(() => [NaN])));
           await new Promise((done) => setTimeout(done, 500));
         }
+        // The last may have come to a connection that was over.
+        const pingMs = Math.round(Math.max(...pings.filter((ms) => ms >= 0)));
         const extra = (end) => peak[end] - before[end];
-        return { way, ...(await moving), extraPageKiB: extra("pageKiB"), extraRemoteKiB: extra("remoteKiB") };
+        return { way, ...(await moving), extraPageKiB: extra("pageKiB"), extraRemoteKiB: extra("remoteKiB"), pingMs };
       }),
     judge(runs, { count }) {
       const small = ({ extraPageKiB, extraRemoteKiB }) => !(extraPageKiB > SLOW_EXTRA_KIB) && !(extraRemoteKiB > SLOW_EXTRA_KIB);
       return {
         kept: runs.length >= count && runs.every((run) => !run.failed && small(run)),
-        lines: runs.map((run) => `${run.way}: ${run.failed ? `failed: ${run.failed}` : `intact in ${(run.milliseconds / 1000).toFixed(0)} s`}; extra memory: page ${run.extraPageKiB} KiB, remote ${run.extraRemoteKiB} KiB`),
+        lines: runs.map((run) => `${run.way}: ${run.failed ? `failed: ${run.failed}` : `intact in ${(run.milliseconds / 1000).toFixed(0)} s`}; extra memory: page ${run.extraPageKiB} KiB, remote ${run.extraRemoteKiB} KiB; a ping beside it took ${run.pingMs} ms at most`),
       };
     },
   },

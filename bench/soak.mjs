@@ -20,6 +20,7 @@ const { values, positionals } = parseArgs({
     remote: { type: "string", default: "mooring" },
     count: { type: "string" },
     bytes: { type: "string" },
+    rate: { type: "string" },
     anew: { type: "boolean", default: false },
   },
 });
@@ -56,10 +57,11 @@ async function main() {
     remote: values.remote,
     count: Number(values.count ?? campaign.count),
     bytes: Number(values.bytes ?? campaign.bytes),
+    ...(campaign.rate ? { rate: Number(values.rate ?? campaign.rate) } : {}),
     say: (line) => process.stderr.write(`  - ${line}\n`),
   };
-  const { browser, remote, count, bytes } = options;
-  const log = journal(name, { browser, remote, count, bytes });
+  const { browser, remote, count, bytes, rate } = options;
+  const log = journal(name, { browser, remote, count, bytes, rate });
   if (log.done.length > 0) options.say(`${log.done.length} runs are in ${path.relative(root, log.file)}: going on (--anew starts over)`);
   const version = await campaign.run(options, log);
   const { kept, lines } = campaign.judge(log.done, options);

@@ -7,7 +7,7 @@ const short = {
   transfers: { count: 2, bytes: 2_000_000 },
   streams: { count: 2_000, bytes: 1024 },
   dials: { count: 200, bytes: 1024 },
-  "slow-reader": { count: 2, bytes: 3_000_000 },
+  "slow-reader": { count: 2, bytes: 24_000_000, rate: 8_000_000 },
 };
 
 /** Keeps the runs, and writes nothing. */

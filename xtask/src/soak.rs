@@ -60,6 +60,9 @@ pub struct Arguments {
     /// Smaller or larger
     #[arg(long, value_name = "N")]
     bytes: Option<u64>,
+    /// Of a slow reader, bytes a second
+    #[arg(long, value_name = "N")]
+    rate: Option<u64>,
     /// From the start, even if a run of the same campaign was broken off
     #[arg(long)]
     anew: bool,
@@ -84,6 +87,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     }
     if let Some(bytes) = arguments.bytes {
         node = node.args(["--bytes", &bytes.to_string()]);
+    }
+    if let Some(rate) = arguments.rate {
+        node = node.args(["--rate", &rate.to_string()]);
     }
     if arguments.anew {
         node = node.arg("--anew");
