@@ -39,7 +39,7 @@ pub const MAX_RECEIVE_BUFFER_STREAM: usize = 16 * 1024 * 1024;
 /// its own. It is about what SCTP itself lets a remote have under way (Chromium: 5 MiB), so a reader that catches up again is
 /// not held back by it on any path. A remote is told when a quarter of it lies unread. By then as much as
 /// SCTP's window can be on its way besides what the remote's own queue holds: with the two, and once more SCTP's window should
-/// the telling be lost and sent again, 11.5 MiB lie unread at worst.
+/// the telling be lost and sent again, 11.3 MiB lie unread at worst.
 pub const MAX_WINDOW: u64 = 4 * 1024 * 1024;
 
 /// The least window, however little room the connection has left: two frames, so that the remote is told of progress after
