@@ -73,6 +73,10 @@ pub const SEND_HIGH_WATER: usize = 256 * 1024;
 /// `bufferedAmountLowThreshold`.
 pub const SEND_LOW_WATER: usize = 128 * 1024;
 
+/// How often all ready tasks are let run before a turn has ended, and what was written in it is sent: a task that reads the end of
+/// a stream lets another go on, which has the swarm open the next stream, each in the next round.
+pub const TURN: usize = 8;
+
 /// A writer with more than this to write waits rather than fill the last few bytes of the queue
 /// with tiny frames.
 pub const MIN_WRITE: usize = 1024;
@@ -110,9 +114,24 @@ pub const MAX_STREAMS: usize = 1024;
 /// broken connection. They cannot be given back, so half of the 512 are left to be used again.
 pub const MAX_PARKED_IDS: usize = 256;
 
+/// Channels of ended streams that are left open on a connection, so that their ids are not used again and closing them
+/// does not hold up the next stream; beyond, the oldest [`REST_CLOSED_TOGETHER`] are closed. With the parked ones
+/// it leaves a quarter of the ids.
+pub const MAX_RESTING_CHANNELS: usize = 128;
+
+/// See [`MAX_RESTING_CHANNELS`]. SCTP resets many streams by one request, and has one such request on its way at a time.
+pub const REST_CLOSED_TOGETHER: usize = 32;
+
+/// How long a channel rests. Less than the 2 s after which our servers close channels that their opener left to them.
+pub const REST: Duration = Duration::from_secs(1);
+
 /// How long opening a channel waits for the ids of ended ones to become free, so that they can be taken first.
 /// On one machine or one network that takes 2–10 ms; on a slower path the id is safely in use when this has passed.
 pub const ID_WAIT: Duration = Duration::from_millis(20);
+
+/// A remote needs at least two round trips after the end of a stream until the channel's id is free: by then the next stream
+/// of an application that opens one after another has its own, and nothing is waited for.
+pub const ID_FRESH: Duration = Duration::from_millis(1);
 
 /// After such a wait channels are opened without one for this long: where streams come and go all the time,
 /// there is always an id about to become free.

@@ -241,6 +241,7 @@ export async function openProbe({ kind = "mooring", args = [], launch: options =
       ...contender,
       dial: (address) => call("dial", address),
       echo: (peer, count, atOnce, bytes) => call("echo", peer, count, atOnce, bytes),
+      unflushed: (peer, rounds) => call("unflushed", peer, rounds),
       bulk: (peer, order) => call("bulk", peer, order),
       disconnect: (peer) => call("disconnect", peer),
       seen: () => call("seen"),

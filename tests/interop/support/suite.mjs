@@ -5,6 +5,7 @@ import { STREAMS } from "./expect.mjs";
 import { openProbe } from "./probe.mjs";
 
 const LARGEST = 40_000;
+const ROUNDS = 50;
 const LARGE = 8 * 1024 * 1024;
 
 /**
@@ -48,6 +49,11 @@ export function suite(start, options) {
     const report = await probe.echo(remote.peer, 1, 1, LARGE);
     assert.deepEqual(report.errors, []);
     assert.equal(report.bytes, LARGE);
+  });
+
+  // What is written waits for the end of the turn, to go together; nobody has to ask for it.
+  test("a stream that is never flushed goes on", async () => {
+    assert.equal(await probe.unflushed(remote.peer, ROUNDS), ROUNDS * "afewpieces".length);
   });
 
   test("one connection carried it all, and nothing was thrown", async () => {

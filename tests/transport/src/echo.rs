@@ -117,3 +117,36 @@ async fn echo(
     }
     Ok(())
 }
+
+/// Small writes that are answered and never flushed, on one stream that is dropped at the end; resolves to the bytes that
+/// came back.
+pub(crate) async fn unflushed(
+    mut control: libp2p_stream::Control,
+    peer: PeerId,
+    rounds: usize,
+) -> Result<usize, String> {
+    const PIECES: [&[u8]; 3] = [b"a", b"few", b"pieces"];
+    let mut stream = control
+        .open_stream(peer, PROTOCOL)
+        .await
+        .map_err(|error| format!("open: {error}"))?;
+    let whole = PIECES.concat();
+    let mut answer = vec![0; whole.len()];
+    let mut total = 0usize;
+    for round in 0..rounds {
+        let exchange = async {
+            for piece in PIECES {
+                stream.write_all(piece).await?;
+            }
+            stream.read_exact(&mut answer).await
+        };
+        exchange
+            .await
+            .map_err(|error| format!("round {round}: {error}"))?;
+        if answer != whole {
+            return Err(format!("round {round}: other bytes came back"));
+        }
+        total = total.saturating_add(answer.len());
+    }
+    Ok(total)
+}

@@ -149,6 +149,13 @@ impl Probe {
         Ok(serde_wasm_bindgen::to_value(&report)?)
     }
 
+    /// Small writes on one stream, answered and never flushed; resolves to the bytes that came back.
+    pub async fn unflushed(&self, peer: String, rounds: usize) -> Result<usize, JsError> {
+        echo::unflushed(self.control.clone(), peer.parse()?, rounds)
+            .await
+            .map_err(|error| JsError::new(&error))
+    }
+
     /// Bytes up and down, `{ up, down, rateUp, rateDown }`; resolves to the time and both hashes.
     pub async fn bulk(&self, peer: String, order: JsValue) -> Result<JsValue, JsError> {
         let order = serde_wasm_bindgen::from_value(order)?;

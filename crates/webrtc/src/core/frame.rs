@@ -4,6 +4,8 @@
 //! The decoder treats a channel as a byte stream: js-libp2p sends prefix and body as two data
 //! channel messages, and several frames in one message are fine too.
 
+use std::collections::VecDeque;
+
 use bytes::{Buf, Bytes, BytesMut};
 use prost::Message as _;
 
@@ -103,7 +105,33 @@ pub fn encode(flag: Option<Flag>, window: Option<u64>, data: &[u8]) -> Result<By
     Ok(encoded.freeze())
 }
 
-/// The channel messages that an encoded frame is sent as: a large one's length prefix by itself, then
+/// Takes the first of these frames, and as many of those that follow as fit into one channel message with it.
+///
+/// Every message is a call into the browser that waits for another thread, an event at the other end, and a packet:
+/// the negotiation, a request and the FIN of a short stream cost as much as one of them when they go together. All
+/// implementations read a channel as a stream of bytes.
+pub fn join(frames: &mut VecDeque<Bytes>) -> Option<Bytes> {
+    let first = frames.pop_front()?;
+    let mut length = first.len();
+    let more = frames
+        .iter()
+        .take_while(|frame| {
+            length = length.saturating_add(frame.len());
+            length <= MAX_JOINED_FRAME
+        })
+        .count();
+    if more == 0 {
+        return Some(first);
+    }
+    let mut joined = BytesMut::with_capacity(MAX_JOINED_FRAME);
+    joined.extend_from_slice(&first);
+    for frame in frames.drain(..more) {
+        joined.extend_from_slice(&frame);
+    }
+    Some(joined.freeze())
+}
+
+/// The channel messages that encoded frames are sent as: a large one's length prefix by itself, then
 /// its body (see [`MAX_JOINED_FRAME`]). Send all of them or none: a remote counts the body's bytes.
 pub fn messages(mut frame: Bytes) -> impl Iterator<Item = Bytes> {
     let prefix = (frame.len() > MAX_JOINED_FRAME).then(|| {

@@ -12,7 +12,8 @@
 //! | the application reads, writes, closes, drops | [`Stream::read`], [`Stream::write`], [`Stream::close`], [`Stream::abandon`] |
 //!
 //! After **every** call: take [`Stream::poll_output`] until `None` and carry it out in that order, and look at
-//! [`Stream::deadline`] again. Wakers belong to the backend; `WakeReader` and `WakeWriter` only say
+//! [`Stream::deadline`] again. While [`Stream::may_wait`] says so, [`Stream::poll_wake`] will do until the end of the
+//! turn: what is written until then goes in fewer messages. Wakers belong to the backend; `WakeReader` and `WakeWriter` only say
 //! whom to wake (spurious wakes are fine), and must be acted on after any borrow has ended.
 //!
 //! How a stream ends. Each half ends by itself: ours by FIN that FIN_ACK answers, theirs by their
@@ -49,8 +50,8 @@ use window::{Allowance, Grants};
 /// What a backend has to do, in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Send this frame, cut by [`messages`](crate::core::frame::messages). Only ever given while the
-    /// channel is open.
+    /// Send this frame, or these small ones together, cut by [`messages`](crate::core::frame::messages). Only
+    /// ever given while the channel is open.
     Send(Bytes),
     /// Wake whoever waits to read.
     WakeReader,
@@ -267,21 +268,38 @@ impl Stream {
     /// What to do next; `None` when all is done for now.
     pub fn poll_output(&mut self) -> Option<Output> {
         if matches!(self.channel, Channel::Open | Channel::Closing)
-            && let Some(frame) = self.outbox.pop_front()
+            && let Some(frames) = frame::join(&mut self.outbox)
         {
-            self.outbox_bytes = self.outbox_bytes.saturating_sub(frame.len());
-            self.buffered = self.buffered.saturating_add(frame.len());
-            return Some(Output::Send(frame));
+            self.outbox_bytes = self.outbox_bytes.saturating_sub(frames.len());
+            self.buffered = self.buffered.saturating_add(frames.len());
+            return Some(Output::Send(frames));
         }
+        if let Some(wake) = self.poll_wake() {
+            return Some(wake);
+        }
+        if self.channel == Channel::Closing {
+            self.channel = Channel::Closed;
+            return Some(Output::CloseChannel);
+        }
+        None
+    }
+
+    /// Whether what is to be sent is so little that more may join it. A backend that lets it wait must send it at the end
+    /// of its turn, asked or not: nobody is told that something waits.
+    pub fn may_wait(&self) -> bool {
+        // Nor is there a hurry when only the FIN_ACK is missing.
+        let open = self.channel == Channel::Open
+            || (self.channel == Channel::Closing && self.ended_in_order());
+        open && (1..limits::MAX_JOINED_FRAME).contains(&self.outbox_bytes)
+    }
+
+    /// Whom to wake; `None` when nobody is left. [`Stream::poll_output`] has it all.
+    pub fn poll_wake(&mut self) -> Option<Output> {
         if std::mem::take(&mut self.wake_reader) {
             return Some(Output::WakeReader);
         }
         if std::mem::take(&mut self.wake_writer) {
             return Some(Output::WakeWriter);
-        }
-        if self.channel == Channel::Closing {
-            self.channel = Channel::Closed;
-            return Some(Output::CloseChannel);
         }
         None
     }
@@ -308,6 +326,11 @@ impl Stream {
     /// received before can still be read.
     pub fn is_done(&self) -> bool {
         matches!(self.channel, Channel::Closing | Channel::Closed)
+    }
+
+    /// Whether both sides have ended it by FIN, so that the remote wants the channel closed as we do.
+    pub fn ended_in_order(&self) -> bool {
+        self.receiving == Receiving::Finished && self.sending == Sending::Done
     }
 
     /// Whether [`Stream::abandon`] was called.
@@ -364,7 +387,7 @@ impl Stream {
     }
 
     /// Whether what was written can still arrive. There is nothing to wait for: what was taken goes
-    /// out without being asked.
+    /// out at the end of the turn without being asked.
     pub fn flush(&self) -> Result<(), Failure> {
         match self.sending {
             Sending::Failed(failure) => Err(failure),

@@ -43,6 +43,8 @@ pub(super) struct Channel {
     writer: Cell<Option<Waker>>,
     /// The time limit that the connection knows of.
     scheduled: Cell<Option<Instant>>,
+    /// The connection will call [`Channel::end_turn`].
+    waits: Cell<bool>,
 }
 
 impl Channel {
@@ -65,6 +67,7 @@ impl Channel {
             reader: Cell::new(None),
             writer: Cell::new(None),
             scheduled: Cell::new(None),
+            waits: Cell::new(false),
         })
     }
 
@@ -88,17 +91,43 @@ impl Channel {
         self.writer.set(Some(waker.clone()));
     }
 
-    /// Lets `step` act on the stream, then does what the state machine asks for. The borrow ends
-    /// before a task is woken or the connection is touched.
+    /// Lets `step` act on the stream, then does what the state machine asks for; a little to be sent waits for the end
+    /// of the turn. The borrow ends before a task is woken or the connection is touched.
     pub(super) fn run<R>(&self, step: impl FnOnce(&mut stream::Stream) -> R) -> R {
+        self.act(step, true)
+    }
+
+    /// The application lets go of the stream.
+    pub(super) fn abandon(&self) {
+        // What was written before is not to be forgotten with it.
+        if !self.state.borrow().is_done() {
+            self.end_turn();
+        }
+        self.run(|state| state.abandon(Instant::now()));
+    }
+
+    /// Sends what waits for the end of the turn.
+    pub(super) fn end_turn(&self) {
+        if self.waits.take() {
+            self.act(|_| (), false);
+        }
+    }
+
+    fn act<R>(&self, step: impl FnOnce(&mut stream::Stream) -> R, may_wait: bool) -> R {
         let (mut reader, mut writer, mut close) = (None, None, false);
         let mut unawaited = false;
-        let (result, done, deadline) = {
+        let (result, done, deadline, waits, in_order) = {
             let mut state = self.state.borrow_mut();
             let result = step(&mut state);
+            let waits = may_wait && state.may_wait();
             let mut reported = false;
             loop {
-                match state.poll_output() {
+                let output = if waits {
+                    state.poll_wake()
+                } else {
+                    state.poll_output()
+                };
+                match output {
                     Some(Output::Send(frame)) => {
                         let mut messages = frame::messages(frame);
                         if messages.any(|message| self.js.send_with_u8_array(&message).is_err()) {
@@ -120,19 +149,27 @@ impl Channel {
                     None => break,
                 }
             }
-            (result, state.is_done(), state.deadline())
+            let in_order = state.ended_in_order();
+            let done = state.is_done() && !waits;
+            (result, done, state.deadline(), waits, in_order)
         };
-        if close {
+        let peer = self.peer.upgrade();
+        let rests =
+            close && in_order && peer.as_ref().is_some_and(|peer| peer.may_rest(self.opener));
+        if close && !rests {
             // Sends what is queued first. Its close event may never come, nor is it awaited.
             self.js.close();
         }
-        if let Some(peer) = self.peer.upgrade() {
+        if let Some(peer) = peer {
+            if waits && !self.waits.replace(true) {
+                peer.at_end_of_turn(self.key);
+            }
             let scheduled = self.scheduled.replace(deadline);
             if scheduled != deadline {
                 peer.reschedule(self.key, scheduled, deadline);
             }
             if done {
-                peer.forget(self.key);
+                peer.forget(self.key, rests);
             }
             if unawaited {
                 // Some handlers forget to wait for what comes next and live on being polled whenever

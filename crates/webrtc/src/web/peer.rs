@@ -10,6 +10,7 @@ use std::{
 
 use js_sys::Function;
 use wasm_bindgen::{JsCast as _, JsValue, closure::Closure};
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{
     MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelEvent, RtcDataChannelInit,
     RtcPeerConnection, RtcPeerConnectionState,
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     Error, Loss,
     core::{noise, signalling::INIT_CHANNEL, stream},
-    limits::{DISCONNECTED_TIMEOUT, MAX_PEER_CONNECTIONS, MAX_PENDING_INBOUND, MAX_STREAMS},
+    limits::{DISCONNECTED_TIMEOUT, MAX_PEER_CONNECTIONS, MAX_PENDING_INBOUND, MAX_STREAMS, TURN},
 };
 
 /// A peer connection. Dropping it closes it and fails its streams.
@@ -35,6 +36,8 @@ pub(super) struct Peer {
     channels: RefCell<HashMap<Key, Rc<Channel>>>,
     next_key: Cell<Key>,
     ids: Ids,
+    /// Channels with something to send at the end of the turn.
+    waiting: RefCell<Vec<Key>>,
     /// The peer's `init` channel has come.
     init_seen: Cell<bool>,
     /// Opened by the remote and not accepted yet.
@@ -65,6 +68,7 @@ impl Peer {
             channels: RefCell::default(),
             next_key: Cell::new(0),
             ids: Ids::default(),
+            waiting: RefCell::default(),
             init_seen: Cell::new(false),
             inbound: RefCell::default(),
             deadlines: RefCell::default(),
@@ -127,8 +131,9 @@ impl Peer {
             Ok(channel) => Poll::Ready(Ok(self.adopt(channel, Opener::Us))),
             Err(error) if self.channels.borrow().len() <= 1 => Poll::Ready(Err(error)),
             Err(error) => {
-                // Out of ids: some come back when streams end, which wakes the driver.
+                // Out of ids: some come back when channels close, which wakes the driver.
                 tracing::debug!(%error, "no channel to be had");
+                self.ids.release();
                 Poll::Pending
             }
         }
@@ -136,7 +141,7 @@ impl Peer {
 
     /// Keeps the id of a channel that has closed from being used again.
     pub(super) fn park(&self, id: u16) {
-        self.ids.on_closed(id, self.js());
+        self.ids.park(id, self.js());
     }
 
     /// The next channel that the remote opened.
@@ -176,18 +181,52 @@ impl Peer {
         self.channels.borrow().get(&key).cloned()
     }
 
+    /// Whether a channel whose stream has ended in order may be left open for a while; see [`Ids`].
+    pub(super) fn may_rest(&self, opener: Opener) -> bool {
+        opener == Opener::Us && self.lost().is_none()
+    }
+
     /// A stream has ended: its channel sends no more events, and its place is free.
-    pub(super) fn forget(&self, key: Key) {
+    pub(super) fn forget(&self, key: Key, rests: bool) {
         let channel = self.channels.borrow_mut().remove(&key);
         if let Some(channel) = channel {
             channel.detach();
             if let (Opener::Us, None, Some(callbacks)) =
                 (channel.opener(), self.lost(), self.callbacks.get())
             {
+                let closed = bind(callbacks.freed.as_ref(), key);
                 self.ids
-                    .watch(channel.js(), |id| bind(callbacks.freed.as_ref(), id));
+                    .watch(key, channel.js(), rests, Instant::now(), &closed);
             }
             self.wake_driver();
+        }
+    }
+
+    // --- Turns ----------------------------------------------------------------------------------
+
+    /// [`Channel::end_turn`] is to be called when all tasks that are about to run have run. That is before the browser
+    /// does anything else, however busy or hidden the page is.
+    pub(super) fn at_end_of_turn(self: &Rc<Self>, key: Key) {
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.push(key);
+        if waiting.len() == 1 {
+            let peer = Rc::downgrade(self);
+            spawn_local(async move {
+                for _ in 0..TURN {
+                    yield_now().await;
+                }
+                if let Some(peer) = peer.upgrade() {
+                    peer.end_turn();
+                }
+            });
+        }
+    }
+
+    fn end_turn(&self) {
+        for key in self.waiting.take() {
+            if let Some(channel) = self.channel(key) {
+                channel.end_turn();
+            }
         }
     }
 
@@ -238,7 +277,11 @@ impl Peer {
         let first = self.deadlines.borrow().first().map(|&(at, _)| at);
         // A channel that waits to be opened is not this task's to open: only wake it then.
         let opening = self.ids.deadline().filter(|&at| now < at);
-        [first, silent, opening].into_iter().flatten().min()
+        let resting = self.ids.on_timer(now);
+        [first, silent, opening, resting]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     // --- The end --------------------------------------------------------------------------------
@@ -248,6 +291,8 @@ impl Peer {
         if self.lost.get().is_some() {
             return;
         }
+        // Nobody else comes to send it.
+        self.end_turn();
         self.lost.set(Some(loss));
         tracing::debug!(%loss, "connection ended");
         self.js().set_ondatachannel(None);
@@ -315,11 +360,10 @@ impl Peer {
         self.wake_driver();
     }
 
-    fn on_id_freed(&self, id: u16) {
+    fn on_id_freed(&self, key: Key) {
         if js::association_ended(self.js()) {
             self.lose(Loss::ClosedByRemote);
-        } else {
-            self.ids.on_closed(id, self.js());
+        } else if self.ids.on_closed(key, self.js()) {
             self.wake_driver();
         }
     }
@@ -346,6 +390,19 @@ impl Peer {
     }
 }
 
+/// Lets all other tasks run that are ready.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
         // Detaches everything, before `callbacks` are freed.
@@ -357,7 +414,7 @@ impl Drop for Peer {
 /// channel's copies are bound to. They live as long as the connection: no callback can be freed
 /// while it runs, as nothing that a callback does drops a connection.
 ///
-/// Keys and ids are taken as `f64`. To wasm an integer and a JavaScript value are the same type, `i32`,
+/// Keys are taken as `f64`. To wasm an integer and a JavaScript value are the same type, `i32`,
 /// so an optimised build makes one function of a callback that takes the one and of one that takes the
 /// other, and wasm-bindgen (0.2.108) then gives both the same glue: a key became the index of a
 /// JavaScript value, and no release build could dial. A float is a type of its own.
@@ -369,7 +426,7 @@ struct Callbacks {
     message: Closure<dyn Fn(f64, MessageEvent)>,
     close: Closure<dyn Fn(f64)>,
     low: Closure<dyn Fn(f64)>,
-    /// With a channel id.
+    /// Of a channel whose stream has ended.
     freed: Closure<dyn Fn(f64)>,
 }
 
@@ -435,9 +492,9 @@ impl Callbacks {
         };
         let freed = {
             let peer = peer.clone();
-            Closure::<dyn Fn(f64)>::new(move |id| {
+            Closure::<dyn Fn(f64)>::new(move |key| {
                 if let Some(peer) = peer.upgrade() {
-                    peer.on_id_freed(id as u16);
+                    peer.on_id_freed(unbind(key));
                 }
             })
         };

@@ -75,6 +75,6 @@ impl AsyncWrite for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.0.run(|state| state.abandon(Instant::now()));
+        self.0.abandon();
     }
 }

@@ -74,6 +74,37 @@ fn windows_on_the_wire() {
     );
 }
 
+#[test]
+fn small_frames_go_together_and_in_order() {
+    let data = |length: usize| encode(None, None, &vec![length as u8; length]).unwrap();
+    let fin = Frame::flag(Flag::Fin).encode().unwrap();
+    let mut frames = VecDeque::from([data(20), data(1024), fin.clone()]);
+    let whole = [&data(20)[..], &data(1024)[..], &fin[..]].concat();
+    assert_eq!(join(&mut frames).unwrap()[..], whole);
+    assert_eq!(join(&mut frames), None);
+
+    // Never more than go-libp2p reads at once, and what is larger goes alone.
+    let (large, rest) = (data(5000), MAX_JOINED_FRAME - 2 * data(1024).len() - 5);
+    let mut frames = VecDeque::from([
+        large.clone(),
+        data(1024),
+        data(1024),
+        data(rest),
+        data(1),
+        fin.clone(),
+        large.clone(),
+        fin.clone(),
+    ]);
+    let lengths: Vec<usize> = std::iter::from_fn(|| join(&mut frames))
+        .map(|joined| joined.len())
+        .collect();
+    let last = data(1).len() + fin.len();
+    assert_eq!(
+        lengths,
+        [large.len(), MAX_JOINED_FRAME, last, large.len(), fin.len()]
+    );
+}
+
 /// go-libp2p reads prefixes through a buffer of 4 KiB, and fails on a message that is larger.
 #[test]
 fn a_large_frame_is_sent_as_prefix_and_body() {

@@ -11,6 +11,8 @@ struct Fixture {
     stream: Stream,
     now: Instant,
     sent: Vec<Frame>,
+    /// That `sent` came in.
+    messages: usize,
     woken: (usize, usize),
     closed: bool,
 }
@@ -22,6 +24,7 @@ impl Fixture {
             stream: Stream::new(shared, now),
             now,
             sent: Vec::new(),
+            messages: 0,
             woken: (0, 0),
             closed: false,
         }
@@ -46,8 +49,11 @@ impl Fixture {
                 Output::Send(bytes) => {
                     let mut decoder = Decoder::default();
                     decoder.push(&bytes);
-                    self.sent.push(decoder.next_frame().unwrap().unwrap());
+                    while let Some(frame) = decoder.next_frame().unwrap() {
+                        self.sent.push(frame);
+                    }
                     assert_eq!(decoder.buffered(), 0);
+                    self.messages += 1;
                 }
                 Output::WakeReader => self.woken.0 += 1,
                 Output::WakeWriter => self.woken.1 += 1,
@@ -125,6 +131,56 @@ fn both_close_and_the_channel_is_closed_after_the_last_flag() {
     assert!(a.closed);
     assert_eq!(a.read(), Poll::Ready(Ok(b"world".to_vec())));
     assert_eq!(a.read(), EOF);
+}
+
+#[test]
+fn what_is_written_in_one_turn_goes_together() {
+    let mut a = Fixture::open();
+    let sends = |a: &mut Fixture| std::iter::from_fn(|| a.stream.poll_wake()).count();
+    assert!(!a.stream.may_wait(), "there is nothing");
+    assert_eq!(a.stream.write(b"negotiation"), Poll::Ready(Ok(11)));
+    assert!(a.stream.may_wait());
+    assert_eq!(sends(&mut a), 0);
+    assert_eq!(a.stream.write(b"request"), Poll::Ready(Ok(7)));
+    assert_eq!(a.stream.close(a.now), Poll::Pending);
+    assert_eq!((sends(&mut a), a.sent.len()), (0, 0));
+    a.settle();
+    assert_eq!((a.messages, a.sent.len()), (1, 3));
+    assert_eq!(&a.sent[0].data[..], b"negotiation");
+    assert_eq!(&a.sent[1].data[..], b"request");
+    assert_eq!(a.sent_flags(), [Flag::Fin]);
+    assert!(!a.stream.may_wait());
+
+    // What fills a message does not wait, nor does the last one of a channel, nor anything before it is open.
+    let mut b = Fixture::open();
+    assert!(b.stream.write(&[0; MAX_JOINED_FRAME]).is_ready());
+    assert!(!b.stream.may_wait());
+    let mut c = Fixture::open();
+    c.stream.on_malformed();
+    assert!(!c.stream.may_wait());
+    c.settle();
+    assert_eq!(c.sent_flags(), [Flag::Reset]);
+    let mut d = Fixture::opening(&Shared::default());
+    assert!(d.stream.write(b"early").is_ready());
+    assert!(!d.stream.may_wait());
+}
+
+#[test]
+fn only_what_both_closed_has_ended_in_order() {
+    let mut a = Fixture::open();
+    assert_eq!(a.close(), Poll::Pending);
+    a.receive_flag(Flag::FinAck);
+    assert!(!a.stream.ended_in_order());
+    a.receive_flag(Flag::Fin);
+    assert!(a.closed && a.stream.ended_in_order());
+    let mut b = Fixture::open();
+    assert_eq!(b.close(), Poll::Pending);
+    b.receive_flag(Flag::Reset);
+    assert!(b.closed && !b.stream.ended_in_order());
+    let mut c = Fixture::open();
+    c.receive_flag(Flag::Fin);
+    c.abandon();
+    assert!(c.closed && !c.stream.ended_in_order());
 }
 
 #[test]

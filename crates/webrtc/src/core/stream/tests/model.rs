@@ -17,6 +17,8 @@ enum Step {
     /// The channel reports an empty send queue.
     Drain,
     Wait(Duration),
+    /// From now on the little that may wait does, or goes out.
+    Hold(bool),
     /// The channel dies for both.
     Cut,
 }
@@ -29,6 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0usize..40_000).prop_map(Step::Read),
         1 => Just(Step::Close),
         1 => Just(Step::Drain),
+        2 => any::<bool>().prop_map(Step::Hold),
         1 => (0u64..12_000).prop_map(|ms| Step::Wait(Duration::from_millis(ms))),
         1 => prop_oneof![8 => Just(Step::Drain), 1 => Just(Step::Abandon), 1 => Just(Step::Cut)],
     ]
@@ -44,6 +47,7 @@ struct End {
     ended: Option<Result<(), Failure>>,
     /// What this end's channel has been told to close, or was cut.
     channel_closed: bool,
+    holds: bool,
 }
 
 /// The n-th byte of a stream.
@@ -72,6 +76,7 @@ impl Model {
             read: 0,
             ended: None,
             channel_closed: false,
+            holds: false,
         };
         Self {
             ends: windows.map(end),
@@ -137,6 +142,7 @@ impl Model {
                     end.stream.on_closed(Failure::ConnectionLost);
                 }
             }
+            Step::Hold(holds) => end.holds = holds,
             Step::Write(_) | Step::Read(_) | Step::Close => {}
         }
         self.settle(0);
@@ -144,7 +150,12 @@ impl Model {
     }
 
     fn settle(&mut self, who: usize) {
-        while let Some(output) = self.ends[who].stream.poll_output() {
+        let waits = self.ends[who].holds && self.ends[who].stream.may_wait();
+        while let Some(output) = if waits {
+            self.ends[who].stream.poll_wake()
+        } else {
+            self.ends[who].stream.poll_output()
+        } {
             match output {
                 Output::Send(bytes) => {
                     assert!(!self.ends[who].channel_closed);
@@ -218,6 +229,9 @@ proptest! {
         let mut model = Model::new(windows);
         for (who, step) in steps {
             model.apply(who, step);
+        }
+        for who in [0, 1] {
+            model.apply(who, Step::Hold(false));
         }
         // Both close, read to the end and let go; the channels work.
         let cut = model.ends.iter().any(|end| end.channel_closed || end.stream.is_done() || end.stream.is_abandoned());
