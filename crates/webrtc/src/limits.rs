@@ -65,13 +65,21 @@ pub const JOINED_PAYLOAD: usize = 1024;
 /// Joined payloads are kept in chunks of up to this size.
 pub const RECEIVE_CHUNK: usize = 16 * 1024;
 
-/// A writer waits once this much is queued in the channel. Measured on data channels: 256 KiB is
+/// A writer waits at the latest once this much is queued in the channel. Measured on data channels: 256 KiB is
 /// as fast as 1 MiB and steadier; 2 MiB was four times slower when the CPU is short.
 pub const SEND_HIGH_WATER: usize = 256 * 1024;
 
-/// A waiting writer goes on when the queue has fallen to this; also the channel's
-/// `bufferedAmountLowThreshold`.
-pub const SEND_LOW_WATER: usize = 128 * 1024;
+/// What is queued in a browser's channel at first, and always where that lasts long enough: four frames. On a busy
+/// machine 48 and 96 KiB were as fast as 256 KiB, and a ping beside them took less than half of the time
+/// (docs/benchmarks.md).
+pub const SEND_HIGH_WATER_LEAST: usize = 64 * 1024;
+
+/// Where half of the queue is sent in less than this, the queue is doubled: a page may need as long until it can write
+/// again.
+pub const QUEUE_LASTS: Duration = Duration::from_millis(1);
+
+/// Where half of the queue is sent in more than this, the queue is halved.
+pub const QUEUE_LASTS_LONG: Duration = Duration::from_millis(4);
 
 /// How often all ready tasks are let run before a turn has ended, and what was written in it is sent: a task that reads the end of
 /// a stream lets another go on, which has the swarm open the next stream, each in the next round.

@@ -36,6 +36,7 @@ use super::{
 use crate::limits;
 
 mod failure;
+mod pace;
 mod receive;
 mod shared;
 #[cfg(test)]
@@ -43,6 +44,7 @@ mod tests;
 mod window;
 
 pub use failure::Failure;
+use pace::Pace;
 use receive::ReceiveBuffer;
 pub use shared::Shared;
 use window::{Allowance, Grants};
@@ -110,6 +112,7 @@ pub struct Stream {
     allowance: Allowance,
     /// What the channel holds: its last report, plus what was given to it since.
     buffered: usize,
+    pace: Pace,
     writer_blocked: bool,
     fin_ack_sent: bool,
     abandoned: bool,
@@ -137,6 +140,7 @@ impl Stream {
             grants: Grants::new(shared.window),
             allowance: Allowance::new(shared.window.is_some()),
             buffered: 0,
+            pace: Pace::fixed(),
             writer_blocked: false,
             fin_ack_sent: false,
             abandoned: false,
@@ -145,6 +149,13 @@ impl Stream {
             deadline: now.checked_add(limits::OPEN_TIMEOUT),
             buffered_at_deadline: 0,
         }
+    }
+
+    /// The same, of a channel that sends what it is given in an order of its own. How much it is given at once then goes by how
+    /// fast it sends: see [`Stream::on_low_water`].
+    pub fn paced(mut self) -> Self {
+        self.pace = Pace::adaptive();
+        self
     }
 
     // --- The channel ------------------------------------------------------------------------
@@ -211,8 +222,22 @@ impl Stream {
         }
     }
 
+    /// To what the channel's send queue falls before a writer that waits goes on.
+    pub fn low_water(&self) -> usize {
+        self.pace.low_water()
+    }
+
+    /// The channel's own send queue has fallen to [`Stream::low_water`], which may be another one afterwards, and holds
+    /// `bytes`.
+    pub fn on_low_water(&mut self, bytes: usize, now: Instant) {
+        // One that waits for the window says nothing of the queue.
+        let full = self.writer_blocked && self.allowance.room() > 0;
+        self.pace.on_low_water(full, now);
+        self.on_buffered_amount(bytes);
+    }
+
     /// The channel's own send queue holds `bytes` now. Call it when it fell to
-    /// [`limits::SEND_LOW_WATER`], and before [`Stream::on_timer`].
+    /// [`Stream::low_water`], and before [`Stream::on_timer`].
     pub fn on_buffered_amount(&mut self, bytes: usize) {
         self.buffered = bytes;
         self.unblock_writer();
@@ -359,8 +384,8 @@ impl Stream {
         }
     }
 
-    /// Takes bytes to send, at most one frame's worth; pending while [`limits::SEND_HIGH_WATER`]
-    /// are queued, or the remote's window is used up. Empty input is 0 and sends nothing.
+    /// Takes bytes to send, at most one frame's worth; pending while [`limits::SEND_HIGH_WATER`],
+    /// or less of a [paced](Stream::paced) one, are queued, or the remote's window is used up. Empty input is 0 and sends nothing.
     pub fn write(&mut self, bytes: &[u8]) -> Poll<Result<usize, Failure>> {
         match self.sending {
             Sending::Open => {}
@@ -373,7 +398,7 @@ impl Stream {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let space = limits::SEND_HIGH_WATER.saturating_sub(self.queued());
+        let space = self.pace.high_water().saturating_sub(self.queued());
         let allowed = self.allowance.room();
         if space < bytes.len().min(limits::MIN_WRITE) || allowed == 0 {
             self.writer_blocked = true;

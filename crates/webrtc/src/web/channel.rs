@@ -12,12 +12,9 @@ use web_sys::{RtcDataChannel, RtcDataChannelState, RtcDataChannelType};
 use web_time::Instant;
 
 use super::peer::Peer;
-use crate::{
-    core::{
-        frame,
-        stream::{self, Failure, Output},
-    },
-    limits::SEND_LOW_WATER,
+use crate::core::{
+    frame,
+    stream::{self, Failure, Output},
 };
 
 /// What a channel is known by to its connection.
@@ -57,13 +54,14 @@ impl Channel {
         shared: &stream::Shared,
     ) -> Rc<Self> {
         js.set_binary_type(RtcDataChannelType::Arraybuffer);
-        js.set_buffered_amount_low_threshold(u32::try_from(SEND_LOW_WATER).unwrap_or(u32::MAX));
+        let state = stream::Stream::new(shared, Instant::now()).paced();
+        set_low_water(&js, state.low_water());
         Rc::new(Self {
             key,
             js,
             opener,
             peer: Rc::downgrade(peer),
-            state: RefCell::new(stream::Stream::new(shared, Instant::now())),
+            state: RefCell::new(state),
             reader: Cell::new(None),
             writer: Cell::new(None),
             scheduled: Cell::new(None),
@@ -202,7 +200,17 @@ impl Channel {
 
     pub(super) fn on_buffered_amount_low(&self) {
         let buffered = self.buffered();
-        self.run(|state| state.on_buffered_amount(buffered));
+        let (before, after) = self.run(|state| {
+            let before = state.low_water();
+            state.on_low_water(buffered, Instant::now());
+            (before, state.low_water())
+        });
+        if before != after {
+            set_low_water(&self.js, after);
+            // It may have fallen below the new mark before that was set, of which there is no event.
+            let buffered = self.buffered();
+            self.run(|state| state.on_buffered_amount(buffered));
+        }
     }
 
     pub(super) fn on_closed(&self, failure: Failure) {
@@ -229,4 +237,8 @@ impl Channel {
         self.js.set_onclose(None);
         self.js.set_onbufferedamountlow(None);
     }
+}
+
+fn set_low_water(js: &RtcDataChannel, bytes: usize) {
+    js.set_buffered_amount_low_threshold(u32::try_from(bytes).unwrap_or(u32::MAX));
 }

@@ -340,13 +340,45 @@ fn writes_wait_for_the_channel_and_for_room() {
     );
     assert_eq!(a.write(&[1; 100_000]), Poll::Pending);
     a.woken = (0, 0);
-    a.stream.on_buffered_amount(SEND_LOW_WATER + 1);
+    a.stream.on_buffered_amount(SEND_HIGH_WATER / 2 + 1);
     a.settle();
     assert_eq!(a.woken, (0, 0));
-    a.stream.on_buffered_amount(SEND_LOW_WATER);
+    a.stream.on_buffered_amount(SEND_HIGH_WATER / 2);
     a.settle();
     assert_eq!(a.woken, (0, 1));
     assert!(a.write(&[1]).is_ready());
+}
+
+#[test]
+fn a_paced_writer_goes_on_whatever_the_channel_makes_of_it() {
+    let mut a = Fixture::open();
+    a.stream = Stream::new(&Shared::default(), a.now).paced();
+    a.stream.on_open(a.now);
+    for lasted in [0, 0, 0, 2, 2, 9, 9, 9, 9] {
+        while a.write(&[1; 100_000]).is_ready() {}
+        a.woken = (0, 0);
+        a.now += Duration::from_millis(lasted);
+        // A backend that comes late finds less than the mark, and looks again when that has changed.
+        let low = a.stream.low_water();
+        a.stream.on_low_water(low, a.now);
+        let changed = a.stream.low_water();
+        a.stream.on_buffered_amount(low.min(changed));
+        a.settle();
+        assert_eq!(a.woken, (0, 1));
+    }
+    assert_eq!(a.stream.low_water(), SEND_HIGH_WATER_LEAST / 2);
+}
+
+#[test]
+fn what_waits_for_the_end_of_the_turn_stops_no_writer() {
+    let mut a = Fixture::open();
+    assert!(a.stream.write(b"a little").is_ready());
+    a.stream.on_buffered_amount(SEND_HIGH_WATER);
+    assert!(a.stream.write(b"more").is_pending());
+    assert!(a.stream.may_wait());
+    a.stream.on_buffered_amount(SEND_HIGH_WATER / 2);
+    let wakes: Vec<_> = std::iter::from_fn(|| a.stream.poll_wake()).collect();
+    assert_eq!(wakes, [Output::WakeWriter]);
 }
 
 #[test]

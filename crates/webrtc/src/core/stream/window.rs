@@ -127,8 +127,14 @@ impl Stream {
     /// The send queue has changed. A writer that waits for the window as well is not woken: it would ask again, and in a backend
     /// that reports the queue each time be woken again, for ever.
     pub(super) fn unblock_writer(&mut self) {
-        let room = self.queued() <= limits::SEND_LOW_WATER && self.allowance.room() > 0;
-        if self.writer_blocked && room {
+        // The little that may wait for the end of the turn is nothing that the channel will tell of.
+        let waits = if self.may_wait() {
+            self.outbox_bytes
+        } else {
+            0
+        };
+        let low = self.queued().saturating_sub(waits) <= self.pace.low_water();
+        if self.writer_blocked && low && self.allowance.room() > 0 {
             self.writer_blocked = false;
             self.wake_writer = true;
         }

@@ -78,10 +78,9 @@ impl Model {
             channel_closed: false,
             holds: false,
         };
-        Self {
-            ends: windows.map(end),
-            now,
-        }
+        let mut ends = windows.map(end);
+        ends[0].stream = Stream::new(&shared(windows[0]), now).paced();
+        Self { ends, now }
     }
 
     fn apply(&mut self, who: usize, step: Step) {
@@ -128,7 +127,7 @@ impl Model {
                 end.closed = true;
             }
             Step::Abandon => end.stream.abandon(now),
-            Step::Drain => end.stream.on_buffered_amount(0),
+            Step::Drain => end.stream.on_low_water(0, now),
             Step::Wait(time) => {
                 self.now += time;
                 for end in &mut self.ends {
