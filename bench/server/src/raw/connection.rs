@@ -11,7 +11,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
 use super::channel::Channel;
-use super::native::session::{ChannelId, End, Event, Role, Session};
+use super::native::session::{Bounds, ChannelId, End, Event, Role, Session};
 use super::native::{certificate::Certificate, limits, socket};
 
 /// Runs until the peer goes, or says nothing for long.
@@ -71,7 +71,8 @@ fn on_event(
     channels: &mut HashMap<ChannelId, Channel>,
 ) -> Result<bool> {
     match event {
-        Event::Connected => {}
+        // Nobody authenticates here. What strangers may have waiting is too little for a transfer.
+        Event::Connected => session.bound(Bounds::PEER),
         Event::Opened(id) => {
             channels.insert(id, Channel::default());
         }
