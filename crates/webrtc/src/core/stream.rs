@@ -151,13 +151,6 @@ impl Stream {
         }
     }
 
-    /// The same, of a channel that sends what it is given in an order of its own. How much it is given at once then goes by how
-    /// fast it sends: see [`Stream::on_low_water`].
-    pub fn paced(mut self) -> Self {
-        self.pace = Pace::adaptive();
-        self
-    }
-
     // --- The channel ------------------------------------------------------------------------
 
     /// The channel is open and takes messages.
@@ -220,28 +213,6 @@ impl Stream {
         if !self.is_done() {
             self.fail(Failure::Protocol, true);
         }
-    }
-
-    /// To what the channel's send queue falls before a writer that waits goes on.
-    pub fn low_water(&self) -> usize {
-        self.pace.low_water()
-    }
-
-    /// The channel's own send queue has fallen to [`Stream::low_water`], which may be another one afterwards, and holds
-    /// `bytes`.
-    pub fn on_low_water(&mut self, bytes: usize, now: Instant) {
-        // One that waits for the window says nothing of the queue.
-        let full = self.writer_blocked && self.allowance.room() > 0;
-        self.pace.on_low_water(full, now);
-        self.on_buffered_amount(bytes);
-    }
-
-    /// The channel's own send queue holds `bytes` now. Call it when it fell to
-    /// [`Stream::low_water`], and before [`Stream::on_timer`].
-    pub fn on_buffered_amount(&mut self, bytes: usize) {
-        self.buffered = bytes;
-        self.unblock_writer();
-        self.grant_late();
     }
 
     /// The channel closed, or with [`Failure::ConnectionLost`] all of the connection.
@@ -307,15 +278,6 @@ impl Stream {
             return Some(Output::CloseChannel);
         }
         None
-    }
-
-    /// Whether what is to be sent is so little that more may join it. A backend that lets it wait must send it at the end
-    /// of its turn, asked or not: nobody is told that something waits.
-    pub fn may_wait(&self) -> bool {
-        // Nor is there a hurry when only the FIN_ACK is missing.
-        let open = self.channel == Channel::Open
-            || (self.channel == Channel::Closing && self.ended_in_order());
-        open && (1..limits::MAX_JOINED_FRAME).contains(&self.outbox_bytes)
     }
 
     /// Whom to wake; `None` when nobody is left. [`Stream::poll_output`] has it all.
@@ -610,10 +572,6 @@ impl Stream {
         };
         self.buffered_at_deadline = self.queued();
         self.deadline = limit.and_then(|limit| now.checked_add(limit));
-    }
-
-    fn queued(&self) -> usize {
-        self.outbox_bytes.saturating_add(self.buffered)
     }
 
     fn send(&mut self, flag: Option<Flag>, data: &[u8]) {

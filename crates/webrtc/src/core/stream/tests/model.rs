@@ -280,6 +280,9 @@ proptest! {
                 model.apply(who, step);
             }
         }
+        for who in [0, 1] {
+            model.apply(who, Step::Hold(false));
+        }
         let goal = model.ends.each_ref().map(|end| end.written + 50_000);
         for _ in 0..2_000 {
             for who in [0, 1] {
