@@ -333,6 +333,11 @@ pub(crate) const UPGRADE_ATTEMPTS: u32 = 6;
 pub(crate) const UPGRADE_BACKOFF: Duration = Duration::from_secs(2);
 /// A direct connection that lasted this long was none of the attempts that came to nothing: all of those are over by then.
 pub(crate) const UPGRADE_STABLE: Duration = Duration::from_secs(60);
+/// How long a `/webrtc` attempt may take after a candidate was judged: 10 s for the description, 15 s for the path, and what opening
+/// the connection takes (`mooring_webrtc::limits`), twice.
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(60);
+/// Peers of which it is known that private candidates were open to them: more than offers and dials of [`ATTEMPT`] together.
+pub(crate) const MET_PRIVATELY: usize = 512;
 /// Peers that upgrades are thought of for: more than there are connections.
 pub(crate) const UPGRADES: usize = 1024;
 /// How long a circuit without streams is kept beside the direct connection that replaced it: signalling ends on it

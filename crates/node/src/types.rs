@@ -225,6 +225,9 @@ pub struct Connection {
     pub path: Path,
     /// How it is carried.
     pub transport: TransportKind,
+    /// May it run over addresses outside globally reachable unicast? Of one by `/webrtc`, whose address names only
+    /// the relay: were any candidates used or told that are not global?
+    pub private: bool,
     /// Milliseconds since 1970.
     pub opened_at_ms: u64,
     /// The last measured round trip.

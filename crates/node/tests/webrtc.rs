@@ -213,6 +213,20 @@ async fn without_a_grant_private_addresses_are_not_used() {
             .any(|c| c.path == Path::Direct)
     })
     .await;
+    // Its address says nothing of it.
+    let direct = async || {
+        let all = connections(&near, &far).await;
+        all.into_iter().find(|c| c.path == Path::Direct)
+    };
+    let visit = direct().await.unwrap();
+    assert!(visit.private, "{visit:?}");
+    near.handle.set_private_streams(true).await.unwrap();
+    assert_eq!(direct().await.map(|c| c.id), Some(visit.id.clone()));
+    near.handle.set_private_streams(false).await.unwrap();
+    eventually("closed with what allowed it", || async {
+        direct().await.is_none_or(|c| c.id != visit.id)
+    })
+    .await;
 }
 
 #[tokio::test]

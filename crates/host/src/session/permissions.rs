@@ -1,14 +1,15 @@
 //! `permissions.*`, and what follows when grants end.
 
-use std::{rc::Rc, time::Duration};
+use std::{collections::BTreeSet, rc::Rc, time::Duration};
 
 use futures::{FutureExt, select};
+use libp2p::PeerId;
 use mooring_api::{
     Descriptor, ErrorCode, ErrorObject,
     descriptor::{Revocation, allows_protocol, covers},
     results::Granted,
 };
-use mooring_node::{DialRequest, Owner, Scope, address_policy};
+use mooring_node::{Connection, DialRequest, Owner, Scope};
 
 use super::{Session, events};
 use crate::{
@@ -155,23 +156,30 @@ async fn release_all(core: Rc<Core>, origin: String, held: Vec<Descriptor>) {
         false => Vec::new(),
     };
     let _ = node.release_all(owner.clone()).await;
-    for connection in connections {
-        let private = matches!(
-            address_policy::judge(&connection.remote_address, Scope::GLOBAL),
-            Err(mooring_node::Error::Refused { .. })
-        );
-        if !private && connection.owners.contains(&owner) {
-            // It is open, so that this only says again who wants it.
-            let again = DialRequest {
-                peer: Some(connection.peer),
-                addresses: Vec::new(),
-                owner: Some(owner.clone()),
-                scope: Scope::GLOBAL,
-                timeout: COMMAND_TIMEOUT,
-            };
-            let _ = node.dial(again).await;
-        }
+    for peer in kept(&connections, &owner) {
+        // It is open, so that this only says again who wants it.
+        let again = DialRequest {
+            peer: Some(peer),
+            addresses: Vec::new(),
+            owner: Some(owner.clone()),
+            scope: Scope::GLOBAL,
+            timeout: COMMAND_TIMEOUT,
+        };
+        let _ = node.dial(again).await;
     }
+}
+
+/// The peers that an owner may go on to want without private addresses. Those that it has a private connection to are not among
+/// them: wanting one keeps all its connections open.
+fn kept(connections: &[Connection], owner: &Owner) -> BTreeSet<PeerId> {
+    let of = |private| {
+        connections
+            .iter()
+            .filter(move |it| it.private == private && it.owners.contains(owner))
+            .map(|it| it.peer)
+    };
+    let private: BTreeSet<PeerId> = of(true).collect();
+    of(false).filter(|peer| !private.contains(peer)).collect()
 }
 
 /// Ends grants when their time is over, as long as the host runs.
@@ -202,5 +210,40 @@ pub(crate) async fn expire(core: Rc<Core>) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mooring_node::{Direction, Path, TransportKind};
+
+    use super::*;
+
+    #[test]
+    fn a_direct_path_over_private_addresses_is_given_up_with_its_circuit() {
+        let owner = Owner::new("https://site.example");
+        let relayed: libp2p::Multiaddr = "/ip4/9.9.9.9/tcp/9/ws/p2p-circuit".parse().unwrap();
+        let connection = |peer, private, owners| Connection {
+            id: "1".into(),
+            peer,
+            // All of them look global.
+            remote_address: relayed.clone(),
+            direction: Direction::Outbound,
+            path: Path::Direct,
+            transport: TransportKind::Webrtc,
+            private,
+            opened_at_ms: 0,
+            rtt: None,
+            owners,
+        };
+        let (near, far, others) = (PeerId::random(), PeerId::random(), PeerId::random());
+        let own = || vec![owner.clone()];
+        let all = [
+            connection(near, false, own()),
+            connection(near, true, own()),
+            connection(far, false, own()),
+            connection(others, false, Vec::new()),
+        ];
+        assert_eq!(kept(&all, &owner), BTreeSet::from([far]));
     }
 }

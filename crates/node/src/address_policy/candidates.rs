@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use libp2p::PeerId;
 use mooring_webrtc::core::signalling::{Address, Policy};
+use web_time::Instant;
 
 use super::{Gate, ip};
 
@@ -20,17 +21,47 @@ impl Policy for Gate {
             // It stands for a local address.
             Address::Mdns(_) => false,
         };
-        global || self.reaches_privately(peer)
+        if global {
+            return true;
+        }
+        let open = self.reaches_privately(peer);
+        if open {
+            self.note_private(peer, Instant::now());
+        }
+        open
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scope;
+    use crate::{
+        Scope,
+        limits::{ATTEMPT, MET_PRIVATELY},
+    };
 
     fn ip(text: &str) -> Address {
         Address::Ip(text.parse().unwrap())
+    }
+
+    #[test]
+    fn what_met_privately_is_known_for_the_time_of_an_attempt() {
+        let gate = Gate::new(Scope::GLOBAL);
+        let (peer, other) = (PeerId::random(), PeerId::random());
+        assert!(!gate.allows(&peer, &ip("10.0.0.1")) && gate.allows(&peer, &ip("9.9.9.9")));
+        let approval = gate.approve_peer(peer);
+        assert!(gate.allows(&peer, &ip("9.9.9.9")) && !gate.met_privately(&peer));
+        assert!(gate.allows(&peer, &ip("10.0.0.1")));
+        drop(approval);
+        assert!(gate.met_privately(&peer) && !gate.met_privately(&other));
+        let long_ago = Instant::now().checked_sub(ATTEMPT * 2).unwrap();
+        gate.note_private(&peer, long_ago);
+        assert!(!gate.met_privately(&peer));
+        // Who finds no room is not taken for one that met in public.
+        for _ in 0..=MET_PRIVATELY {
+            gate.note_private(&PeerId::random(), Instant::now());
+        }
+        assert!(gate.met_privately(&other));
     }
 
     #[test]

@@ -17,9 +17,13 @@ use libp2p::{
 };
 
 use mooring_webrtc::core::signalling::address::is_signalled;
+use web_time::Instant;
 
 use super::judge;
-use crate::Scope;
+use crate::{
+    Scope,
+    limits::{ATTEMPT, MET_PRIVATELY},
+};
 
 /// Which addresses the transports may dial: those the node's own scope allows, and those that a
 /// request with a wider one has approved, while it lasts.
@@ -36,8 +40,17 @@ struct State {
     approved: HashMap<Multiaddr, usize>,
     /// Peers whose private ICE candidates may be used, and by how many reasons; bounded as `approved`.
     peers: HashMap<PeerId, usize>,
+    /// When private candidates were last open to a peer. The swarm does not say which attempt a connection is from, so what comes
+    /// within the time of one counts.
+    met: HashMap<PeerId, Instant>,
+    /// As `met`, for those that found no room: then anybody may be one.
+    met_more: Option<Instant>,
     /// Does somebody with a private scope take streams from anybody?
     private_streams: bool,
+}
+
+fn is_recent(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) <= ATTEMPT
 }
 
 /// Why an address may be dialed.
@@ -108,9 +121,27 @@ impl Gate {
         self.lock().private_streams = taken;
     }
 
-    pub(super) fn reaches_privately(&self, peer: &PeerId) -> bool {
+    pub(crate) fn reaches_privately(&self, peer: &PeerId) -> bool {
         let state = self.lock();
         self.scope.private_network || state.private_streams || state.peers.contains_key(peer)
+    }
+
+    /// A candidate of this peer, or one of ours for it, that is not global may be used: what comes of the attempt is private.
+    pub(super) fn note_private(&self, peer: &PeerId, now: Instant) {
+        let mut state = self.lock();
+        state.met.retain(|_, at| is_recent(*at, now));
+        if state.met.len() < MET_PRIVATELY || state.met.contains_key(peer) {
+            state.met.insert(*peer, now);
+        } else {
+            state.met_more = Some(now);
+        }
+    }
+
+    /// Were private addresses open to an attempt of which a connection may come now?
+    pub(crate) fn met_privately(&self, peer: &PeerId) -> bool {
+        let (state, now) = (self.lock(), Instant::now());
+        let noted = [state.met.get(peer).copied(), state.met_more];
+        noted.into_iter().flatten().any(|at| is_recent(at, now))
     }
 
     /// May this address be dialed now?

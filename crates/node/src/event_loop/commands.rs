@@ -84,6 +84,7 @@ impl EventLoop {
             }
             Command::SetPrivateStreams(taken, reply) => {
                 self.gate.set_private_streams(taken);
+                self.end_private_visits();
                 let _ = reply.send(Ok(()));
             }
             Command::SetNetwork(available, reply) => {
@@ -136,6 +137,16 @@ impl EventLoop {
             request.timeout.min(MAX_TIMEOUT),
             reply,
         );
+    }
+
+    /// Nobody takes streams over private addresses any more, perhaps: closes what peers made to us over such, unless
+    /// somebody who may reach them wants the peer.
+    fn end_private_visits(&mut self) {
+        for (id, peer) in self.connections.private_inbound() {
+            if !self.gate.reaches_privately(&peer) && self.upgrades.private(&peer).is_empty() {
+                self.swarm.close_connection(id);
+            }
+        }
     }
 
     fn set_paused(&mut self, paused: bool) {

@@ -39,7 +39,13 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn insert(&mut self, id: ConnectionId, peer: PeerId, endpoint: &ConnectedPoint) {
+    pub(super) fn insert(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        endpoint: &ConnectedPoint,
+        private: bool,
+    ) {
         let remote_address = endpoint.get_remote_address().clone();
         let path = Path::of(endpoint);
         let transport = match path {
@@ -65,6 +71,7 @@ impl Connections {
             },
             path,
             transport,
+            private,
             opened_at_ms: now_ms(),
             rtt: None,
             owners: Vec::new(),
@@ -115,6 +122,20 @@ impl Connections {
 
     pub(super) fn peers(&self) -> Vec<PeerId> {
         self.by_peer.keys().copied().collect()
+    }
+
+    /// Those that peers made to us over addresses that are not global.
+    pub(super) fn private_inbound(&self) -> Vec<(ConnectionId, PeerId)> {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| {
+                let connection = &entry.connection;
+                connection.private
+                    && connection.transport == TransportKind::Webrtc
+                    && connection.direction == Direction::Inbound
+            })
+            .map(|(id, entry)| (*id, entry.connection.peer))
+            .collect()
     }
 
     pub(super) fn ids(&self) -> Vec<ConnectionId> {

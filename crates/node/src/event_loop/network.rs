@@ -249,6 +249,7 @@ mod tests {
             direction: Direction::Outbound,
             path: Path::Direct,
             transport: TransportKind::Websocket,
+            private: false,
             opened_at_ms: 0,
             rtt: None,
             owners: vec![near.clone(), far.clone()],

@@ -13,6 +13,7 @@ use super::{
     dials::{causes, root_cause},
 };
 use crate::{
+    Error, Scope,
     address_policy::judge,
     behaviour::BehaviourEvent,
     limits::{EXTERNAL_ADDRESSES, IDLE_TIMEOUT, KAD_ADDRESSES, PING_FAILURES, UPKEEP_KEEP},
@@ -106,7 +107,12 @@ impl EventLoop {
             && self.connections.has_path(&peer, Path::Relayed)
             && !self.connections.has_path(&peer, Path::Direct);
         let had_same_path = self.connections.has_path(&peer, path);
-        self.connections.insert(id, peer, endpoint);
+        let address = endpoint.get_remote_address();
+        let private = match TransportKind::of(address) {
+            Some(TransportKind::Webrtc) if path == Path::Direct => self.gate.met_privately(&peer),
+            _ => matches!(judge(address, Scope::GLOBAL), Err(Error::Refused { .. })),
+        };
+        self.connections.insert(id, peer, endpoint, private);
 
         let settled = self.dials.settle(id, peer, path);
         if !settled.private.is_empty()

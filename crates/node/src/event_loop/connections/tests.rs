@@ -46,7 +46,7 @@ impl World {
 
     fn open(&mut self, number: usize, endpoint: &ConnectedPoint) -> ConnectionId {
         let id = ConnectionId::new_unchecked(number);
-        self.connections.insert(id, self.peer, endpoint);
+        self.connections.insert(id, self.peer, endpoint, false);
         if Path::of(endpoint) == Path::Direct {
             self.connections.supersede(&self.peer, self.local, KEEP);
         }
