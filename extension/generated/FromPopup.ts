@@ -23,7 +23,12 @@ paused: boolean, } | { "command": "setAnnounced",
 /**
  * True for every site, which is what holds until the user chose.
  */
-everywhere: boolean, } | { "command": "forgetSite", 
+everywhere: boolean, } | { "command": "setIceServers", 
+/**
+ * Each `stun:host[:port]`, or `turn:` or `turns:` with `host[:port][?transport=udp|tcp] name password`. Empty for none at
+ * all; null for those that hold until the user chose.
+ */
+servers: Array<string> | null, } | { "command": "forgetSite", 
 /**
  * The site.
  */

@@ -29,6 +29,10 @@ paused: boolean,
  */
 announcedEverywhere: boolean, 
 /**
+ * The STUN and TURN servers that are asked, as they are set; with passwords.
+ */
+iceServers: Array<string>, 
+/**
  * How the stored identity is.
  */
 identity: IdentityState, 

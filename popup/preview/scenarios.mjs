@@ -22,6 +22,7 @@ const base = {
   reason: null,
   paused: false,
   announcedEverywhere: true,
+  iceServers: ["stun:stun.harbour.example:3478", "turn:turn.harbour.example:3478 boat rope"],
   identity: { state: "ready", peerId: OWN },
   addresses: [],
   connections: [],
@@ -155,6 +156,14 @@ export const scenarios = {
   empty: { say: base },
   busy: { say: busy },
   "busy-scrolled": { say: busy, async act(page) { await page.$eval("main", (main) => main.scrollTo(0, 1e6)); } },
+  "settings-dark": {
+    say: base,
+    dark: true,
+    async act(page) {
+      await page.click('[data-testid="settings"] summary');
+      await page.$eval("main", (main) => main.scrollTo(0, 1e6));
+    },
+  },
   "busy-dark": { say: busy, dark: true },
   "addresses-dark": { say: busy, dark: true, async act(page) { await page.click("summary"); } },
   paused: { say: { ...base, state: "offline", paused: true, sites } },

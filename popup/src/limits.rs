@@ -34,6 +34,9 @@ pub const MAX_HASH: usize = 11;
 /// Characters of an address to dial. A multiaddr with two relays and a handful of certificate hashes has under 1,000.
 pub const MAX_DIAL_INPUT: usize = 2_048;
 
+/// Characters of a list of servers: four names, each with the longest name and password that the node takes.
+pub const MAX_SERVERS_INPUT: usize = 8_192;
+
 /// Sites named on a connection before "and others": what fits on the line.
 pub const MAX_OWNERS: usize = 2;
 

@@ -16,6 +16,8 @@ pub enum Subject {
     Pause,
     /// Whom the node is told to.
     Announced,
+    /// Which STUN servers are asked.
+    IceServers,
     /// Forgetting the site.
     Forget(String),
     /// What becomes of a damaged identity.

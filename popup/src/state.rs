@@ -13,7 +13,7 @@ use crate::{
     connection,
     entry::Outside,
     error::Error,
-    limits::{LAST_SEEN_EVERY_MS, MAX_DIAL_INPUT, MAX_ROWS, TICK_MS},
+    limits::{LAST_SEEN_EVERY_MS, MAX_DIAL_INPUT, MAX_ROWS, MAX_SERVERS_INPUT, TICK_MS},
     link::{Link, Phase},
     pending::{Pending, Subject},
     preferences::{self, LastSeen, Preferences, Theme},
@@ -214,6 +214,16 @@ impl State {
     /// Has every site told that there is a node, or only those that hold a permission.
     pub fn set_announced(&self, everywhere: bool) {
         self.command(Subject::Announced, Command::SetAnnounced { everywhere });
+    }
+
+    /// Has these STUN and TURN servers asked, one a line; none: those that hold until the user chose.
+    pub fn set_ice_servers(&self, typed: Option<&str>) {
+        if typed.is_some_and(|typed| typed.len() > MAX_SERVERS_INPUT) {
+            let words = "That is too long to be a list of servers.";
+            return self.failed(&Subject::IceServers, Failure::plain(words));
+        }
+        let servers = typed.map(|typed| typed.lines().map(str::to_owned).collect());
+        self.command(Subject::IceServers, Command::SetIceServers { servers });
     }
 
     /// Takes back all that a site holds and was denied.

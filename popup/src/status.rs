@@ -20,6 +20,8 @@ pub struct Head {
     pub paused: bool,
     /// Whether every site is told that there is a node.
     pub announced_everywhere: bool,
+    /// The STUN and TURN servers that are asked.
+    pub ice_servers: Vec<String>,
     /// How the stored identity is.
     pub identity: IdentityState,
     /// The node's own addresses.
@@ -45,6 +47,7 @@ impl Head {
                 .filter(|reason| !reason.is_empty()),
             paused: snapshot.paused,
             announced_everywhere: snapshot.announced_everywhere,
+            ice_servers: snapshot.ice_servers.clone(),
             identity: snapshot.identity.clone(),
             addresses: snapshot.addresses.clone(),
             peers: usize::try_from(snapshot.peers).unwrap_or(usize::MAX),

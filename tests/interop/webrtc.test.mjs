@@ -6,6 +6,7 @@ const host = enterNamespace();
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launchChromium } from "../e2e/support/chromium.mjs";
+import { askServers } from "../e2e/support/ice.mjs";
 import { dialDirectly, onlyDirect, pair, reachable, serveEcho } from "../e2e/support/pair.mjs";
 import { call } from "../e2e/support/page.mjs";
 import { allowed, echoes, manyEchoes } from "../e2e/support/scenarios.mjs";
@@ -43,6 +44,7 @@ const running = {};
 
 before(async () => {
   browser = await launchChromium();
+  await askServers(browser, []);
   other = await launch(chromium());
   // Hashing takes a secure context.
   pages = await serve("127.0.0.1");
@@ -143,6 +145,7 @@ for (const name of Object.keys(relays)) {
 
 test("two Chromiums meet over a go-libp2p relay, and go on without it", async (t) => {
   const second = await launchChromium();
+  await askServers(second, []);
   t.after(() => second.close());
   const site = await startSite();
   t.after(() => site.close());

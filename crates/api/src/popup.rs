@@ -47,6 +47,12 @@ pub enum Command {
         /// True for every site, which is what holds until the user chose.
         everywhere: bool,
     },
+    /// Ask these STUN and TURN servers when a connection by `/webrtc` is made, from now on.
+    SetIceServers {
+        /// Each `stun:host[:port]`, or `turn:` or `turns:` with `host[:port][?transport=udp|tcp] name password`. Empty for none at
+        /// all; null for those that hold until the user chose.
+        servers: Option<Vec<String>>,
+    },
     /// Take back what a site holds, and forget what it was denied.
     ForgetSite {
         /// The site.
@@ -91,6 +97,8 @@ pub struct Snapshot {
     pub paused: bool,
     /// Whether every site is told that there is a node, or only those that hold a permission.
     pub announced_everywhere: bool,
+    /// The STUN and TURN servers that are asked, as they are set; with passwords.
+    pub ice_servers: Vec<String>,
     /// How the stored identity is.
     pub identity: IdentityState,
     /// The node's own addresses.

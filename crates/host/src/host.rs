@@ -15,6 +15,7 @@ use crate::{
         Document, Grants,
         store::{self, Records},
     },
+    ice_servers::Servers,
     limits::MAX_EXTENSION_PORTS,
     popup::{self, PopupPort, Popups},
     prompt::{PromptPort, Prompts},
@@ -41,6 +42,7 @@ pub(crate) struct Core {
     /// The grants of before are still in a store that could not be read.
     grants_unread: bool,
     pub(crate) announcing: Announcing,
+    pub(crate) ice_servers: Servers,
     pub(crate) sessions: Sessions,
     pub(crate) prompts: Prompts,
     pub(crate) popups: Popups,
@@ -60,6 +62,7 @@ impl Host {
         let version = loaded.grants.version();
         let core = Rc::new(Core {
             announcing: Announcing::load(&*platform).await,
+            ice_servers: Servers::default(),
             grants: RefCell::new(loaded.grants),
             trouble: Cell::new(loaded.trouble),
             saved: Mutex::new(version),

@@ -41,6 +41,9 @@ pub const NODE_WAIT: Duration = Duration::from_secs(2);
 /// STUN servers asked: browsers warn from five on, as each makes every connection slower to set up.
 pub const MAX_ICE_SERVERS: usize = 4;
 
+/// Longest name or password of a TURN server. Those made for a time carry a time stamp and a hash: about 100.
+pub const MAX_ICE_CREDENTIAL: usize = 512;
+
 /// Open streams of one origin, both directions. The contract promises 1,000.
 pub const MAX_STREAMS_PER_ORIGIN: u32 = 2000;
 /// Protocols that one origin handles at once. The node accepts 128 for all of them together, since it tells every peer

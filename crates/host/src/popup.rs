@@ -125,6 +125,7 @@ async fn obey(core: &Rc<Core>, command: Command) -> Result<(), ErrorObject> {
         }
         Command::SetPaused { paused } => core.node.set_paused(core, paused).await,
         Command::SetAnnounced { everywhere } => core.announcing.set(core, everywhere).await,
+        Command::SetIceServers { servers } => core.ice_servers.choose(core, servers).await,
         Command::ForgetSite { origin } => permissions::forget(core, &origin).await,
         Command::NewIdentity => core.node.new_identity().await,
         Command::RetryIdentity => core.node.retry_identity().await,
@@ -188,6 +189,7 @@ async fn snapshot(core: &Rc<Core>) -> Snapshot {
         reason: state.reason.or(trouble),
         paused: state.paused,
         announced_everywhere: core.announcing.everywhere(),
+        ice_servers: core.ice_servers.lines(),
         identity: state.identity,
         addresses: view.addresses,
         connections: connections

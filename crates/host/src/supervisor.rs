@@ -19,7 +19,6 @@ use crate::{
     Area, Value,
     error::{error, from_node, not_running},
     host::Core,
-    ice_servers,
     identity::{self, Identity},
     limits::{COMMAND_TIMEOUT, NODE_WAIT, RESTART_FORGET, RESTART_MAX, RESTART_MIN, reported},
     session::events,
@@ -353,7 +352,7 @@ async fn run_once(core: &Rc<Core>, keypair: &Keypair) -> String {
     let about = core.platform.about();
     let mut config = Config::client(keypair.clone());
     config.agent_version = format!("mooring/{} ({})", about.version, about.browser);
-    config.ice_servers = ice_servers::stored(&*core.platform).await;
+    config.ice_servers = core.ice_servers.read(&*core.platform).await;
     let (handle, event_loop) = match mooring_node::new(config) {
         Ok(node) => node,
         Err(fault) => {

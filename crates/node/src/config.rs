@@ -4,6 +4,8 @@ use std::{net::IpAddr, sync::Arc};
 
 use libp2p::{Multiaddr, identity::Keypair};
 
+use mooring_webrtc::signalled::IceServers;
+
 use crate::{limits::Limits, meter::Meter};
 
 /// The DHT that everybody is in.
@@ -56,9 +58,9 @@ pub struct Config {
     /// it another certhash in the address.
     #[cfg(not(target_arch = "wasm32"))]
     pub webrtc_certificate: Option<mooring_webrtc::Certificate>,
-    /// STUN servers, as `stun:host:port`, that tell a browser how the world sees it. Without one, `/webrtc` works within a network
-    /// and between public addresses.
-    pub ice_servers: Vec<String>,
+    /// STUN servers that tell a browser how the world sees it, and TURN servers. Without one, `/webrtc` works within a network
+    /// and between public addresses. A clone that is kept may give the running node others.
+    pub ice_servers: IceServers,
     /// Addresses of this machine at which a native node offers `/webrtc`; all but loopback without.
     pub webrtc_addresses: Option<Vec<IpAddr>>,
     /// What is offered.
@@ -82,7 +84,7 @@ impl Config {
             limits: Limits::client(),
             #[cfg(not(target_arch = "wasm32"))]
             webrtc_certificate: None,
-            ice_servers: Vec::new(),
+            ice_servers: IceServers::default(),
             webrtc_addresses: None,
             services: Services::default(),
             meter: None,

@@ -40,6 +40,7 @@ pub use event_loop::{EventLoop, new};
 pub use handle::{Events, Handle, Listeners};
 pub use limits::{Limits, RelayLimits};
 pub use meter::{Measure, Meter, Refusal, Toward};
+pub use mooring_webrtc::signalled::{IceServer, IceServers};
 pub use streams::{IncomingStreams, Stream};
 pub use types::{
     Connection, DialRequest, Direction, Event, IncomingStream, ListenerEvent, OpenStream,

@@ -7,6 +7,7 @@ fn head(state: NodeState) -> Head {
         reason: None,
         paused: false,
         announced_everywhere: true,
+        ice_servers: vec![],
         identity: IdentityState::Ready {
             peer_id: "12D3KooW".to_owned(),
         },
@@ -119,6 +120,7 @@ fn a_snapshot_is_cleaned() {
         reason: Some(" \u{202e} ".to_owned()),
         paused: false,
         announced_everywhere: true,
+        ice_servers: vec![],
         identity: IdentityState::Loading,
         addresses: vec![],
         connections: vec![],

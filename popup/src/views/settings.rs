@@ -1,6 +1,6 @@
 //! What a user sets once: whom the node is told to, which the host keeps, and the popup's colours, which the popup keeps.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 
 use crate::{pending::Subject, preferences::Theme, state::State};
 
@@ -21,6 +21,7 @@ pub fn section(state: State) -> impl IntoView {
             >
                 <summary class="heading">"Settings"</summary>
                 {announced(state)}
+                {servers(state)}
                 {theme(state)}
             </details>
         </section>
@@ -64,6 +65,60 @@ fn announced(state: State) -> impl IntoView {
                 "Takes effect when a page is loaded."
             </p>
         </div>
+    }
+}
+
+fn servers(state: State) -> impl IntoView {
+    let input = NodeRef::<html::Textarea>::new();
+    let listed = Memo::new(move |_| {
+        state.head.with(|head| {
+            head.as_ref()
+                .map(|head| head.ice_servers.join("\n"))
+                .unwrap_or_default()
+        })
+    });
+    let busy = move || !state.can_set() || state.is_busy(&Subject::IceServers);
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        if let Some(input) = input.get_untracked()
+            && !untrack(busy)
+        {
+            state.set_ice_servers(Some(&input.value()));
+        }
+    };
+    view! {
+        <form class="setting servers" on:submit=submit novalidate>
+            <label for="servers-input">"STUN and TURN servers"</label>
+            <textarea
+                node_ref=input
+                id="servers-input"
+                data-testid="servers"
+                rows="3"
+                wrap="off"
+                placeholder="none"
+                autocomplete="off"
+                autocapitalize="none"
+                spellcheck="false"
+                aria-describedby="servers-more"
+                prop:value=move || listed.get()
+            ></textarea>
+            <p id="servers-more" class="small">
+                "Asked for this machine’s public address when a browser is to be reached directly. One a line: "
+                <code>"stun:host:port"</code> " or " <code>"turn:host:port name password"</code> ". Leave it empty to ask none."
+            </p>
+            <div class="line">
+                <button type="submit" class="small-button" data-testid="servers-save" disabled=busy>"Save"</button>
+                <button
+                    type="button"
+                    class="small-button"
+                    data-testid="servers-default"
+                    disabled=busy
+                    on:click=move |_| state.set_ice_servers(None)
+                >
+                    "Use the default"
+                </button>
+            </div>
+        </form>
     }
 }
 

@@ -1,5 +1,6 @@
 // Two nodes that meet over a relay: one handles a protocol and is reached, the other dials it.
 import assert from "node:assert/strict";
+import { askServers } from "./ice.mjs";
 import { call } from "./page.mjs";
 import { allowed, ECHO } from "./scenarios.mjs";
 import { until } from "./wait.mjs";
@@ -64,6 +65,7 @@ export function onlyDirect(page, peer) {
 
 /** Two pages with all that the scenarios need: `near` echoes, and `addresses` lead to its node by `/webrtc`. */
 export async function pair(nearBrowser, farBrowser, site, relay) {
+  await Promise.all([askServers(nearBrowser, []), askServers(farBrowser, [])]);
   const near = await allowed(nearBrowser, site);
   const far = await allowed(farBrowser, site);
   await serveEcho(near);

@@ -55,13 +55,7 @@ pub(crate) fn build(config: &Config, gate: &Arc<Gate>) -> Result<(BoxedTransport
         config.keypair.public().to_peer_id(),
         Arc::clone(gate) as Arc<dyn Policy>,
     )
-    .with_ice_servers(
-        config
-            .ice_servers
-            .iter()
-            .map(signalled::IceServer::stun)
-            .collect(),
-    );
+    .with_ice_servers(config.ice_servers.clone());
     if let Some(addresses) = &config.webrtc_addresses {
         webrtc = webrtc.with_addresses(addresses.clone());
     }

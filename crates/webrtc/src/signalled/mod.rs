@@ -14,7 +14,11 @@ mod drive;
 mod handler;
 mod transport;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use futures::channel::mpsc;
 use libp2p_identity::PeerId;
@@ -42,7 +46,7 @@ pub struct Config {
 pub(crate) struct Settings {
     /// Web only.
     #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code))]
-    pub(crate) ice_servers: Arc<[IceServer]>,
+    pub(crate) ice_servers: IceServers,
     /// Native only; `None`: all of this machine's but loopback.
     #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
     pub(crate) addresses: Option<Arc<[IpAddr]>>,
@@ -68,12 +72,42 @@ impl Allowed {
 }
 
 /// A STUN or TURN server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct IceServer {
     /// `stun:host[:port]`, `turn:…` or `turns:…`.
     pub url: String,
     /// Name and password, for TURN.
     pub credentials: Option<(String, String)>,
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the password, wherever it is written.
+        f.debug_struct("IceServer")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Servers that may be others for the next connection. Cheap to clone; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct IceServers(Arc<Mutex<Arc<[IceServer]>>>);
+
+impl IceServers {
+    /// These are asked from now on. Connections there are, and attempts under way, are left as they are.
+    pub fn set(&self, servers: Vec<IceServer>) {
+        *self.lock() = servers.into();
+    }
+
+    /// Those asked now.
+    #[must_use]
+    pub fn get(&self) -> Arc<[IceServer]> {
+        Arc::clone(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<[IceServer]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl IceServer {
@@ -98,8 +132,8 @@ impl Config {
 
     /// Asks these servers for addresses, or has them relay. Native nodes find none by them so far.
     #[must_use]
-    pub fn with_ice_servers(mut self, servers: Vec<IceServer>) -> Self {
-        self.settings.ice_servers = servers.into();
+    pub fn with_ice_servers(mut self, servers: IceServers) -> Self {
+        self.settings.ice_servers = servers;
         self
     }
 

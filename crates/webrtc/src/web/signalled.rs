@@ -163,7 +163,7 @@ impl Agent {
     pub(crate) fn new(role: Role, settings: &Settings, _: Allowed) -> Self {
         Self {
             role,
-            servers: Arc::clone(&settings.ice_servers),
+            servers: settings.ice_servers.get(),
             session: None,
         }
     }
