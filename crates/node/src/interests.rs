@@ -59,6 +59,7 @@ impl Interests {
                 interest.owners.insert(owner);
             }
         }
+        self.gate.set_wanted(peer, true);
         Ok(())
     }
 
@@ -73,12 +74,14 @@ impl Interests {
         }
         if interest.owners.is_empty() && !interest.pinned {
             self.peers.remove(peer);
+            self.gate.set_wanted(*peer, false);
         }
         was
     }
 
     /// Forgets a peer that is no longer connected.
     pub(crate) fn forget(&mut self, peer: &PeerId) {
+        self.gate.set_wanted(*peer, false);
         self.peers.remove(peer);
     }
 
@@ -119,8 +122,11 @@ mod tests {
         let gate = Gate::new(Scope::GLOBAL);
         let mut interests = Interests::new(Arc::clone(&gate));
         let peer = PeerId::random();
+        let expected = || gate.expects(&peer);
+        assert!(!expected());
         let open = || gate.allows(&peer, &Address::Ip([10, 0, 0, 1].into()));
         interests.add(peer, None).unwrap();
+        assert!(expected());
         interests
             .add(peer, Some(Owner::new("https://a.example")))
             .unwrap();
@@ -132,6 +138,6 @@ mod tests {
         assert!(!open());
         interests.add(peer, Some(Owner::user())).unwrap();
         interests.forget(&peer);
-        assert!(!open());
+        assert!(!open() && !expected());
     }
 }

@@ -217,7 +217,7 @@ pub const SIGNALLING_TURN_TIMEOUT: Duration = Duration::from_secs(45);
 /// Signalling streams of one circuit that are accepted and not yet passed on: the behaviour takes each at its next turn.
 pub const MAX_OPENED_OFFERS: usize = 4;
 
-/// Dials under way that wait for their signalling stream. The swarm has its own limit on dials.
+/// Dials under way, those included that wait for their turn or their signalling stream. The swarm has its own limit on dials.
 pub const MAX_SIGNALLED_DIALS: usize = 64;
 
 /// Offers that wait to be taken up by the swarm.
@@ -231,6 +231,14 @@ pub const MAX_OFFERS_PER_PEER: usize = 2;
 pub const OFFER_BURST: u32 = 64;
 /// See [`OFFER_BURST`].
 pub const OFFER_EVERY: Duration = Duration::from_millis(500);
+
+/// Beside those, offers taken at once of peers that were connected directly before, so that strangers cannot keep them out; then one every
+/// [`RESERVED_OFFER_EVERY`]. Peers that somebody here wants connected have only their own rate: the node bounds their number.
+pub const RESERVED_OFFER_BURST: u32 = 32;
+/// See [`RESERVED_OFFER_BURST`].
+pub const RESERVED_OFFER_EVERY: Duration = Duration::from_secs(1);
+/// Peers remembered that were connected directly. A stranger gets in by a connection that stands, at the rate of offers.
+pub const MAX_MET: usize = 1024;
 
 /// The same of one peer, so that it cannot take all. A peer connects once and seldom tries again; pages that come and go may make it.
 pub const PEER_OFFER_BURST: u32 = 32;

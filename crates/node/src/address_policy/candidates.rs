@@ -30,6 +30,10 @@ impl Policy for Gate {
         }
         open
     }
+
+    fn expects(&self, peer: &PeerId) -> bool {
+        self.is_wanted(peer)
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::{
     cell::Cell,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -40,6 +40,8 @@ struct State {
     approved: HashMap<Multiaddr, usize>,
     /// Peers whose private ICE candidates may be used, and by how many reasons; bounded as `approved`.
     peers: HashMap<PeerId, usize>,
+    /// Peers that somebody wants connected; bounded by the connections.
+    wanted: HashSet<PeerId>,
     /// When private candidates were last open to a peer. The swarm does not say which attempt a connection is from, so what comes
     /// within the time of one counts.
     met: HashMap<PeerId, Instant>,
@@ -124,6 +126,20 @@ impl Gate {
     pub(crate) fn reaches_privately(&self, peer: &PeerId) -> bool {
         let state = self.lock();
         self.scope.private_network || state.private_streams || state.peers.contains_key(peer)
+    }
+
+    /// Somebody wants this peer connected, or nobody does any more.
+    pub(crate) fn set_wanted(&self, peer: PeerId, wanted: bool) {
+        let mut state = self.lock();
+        if wanted {
+            state.wanted.insert(peer);
+        } else {
+            state.wanted.remove(&peer);
+        }
+    }
+
+    pub(super) fn is_wanted(&self, peer: &PeerId) -> bool {
+        self.lock().wanted.contains(peer)
     }
 
     /// A candidate of this peer, or one of ours for it, that is not global may be used: what comes of the attempt is private.

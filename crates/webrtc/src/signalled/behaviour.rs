@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -19,18 +20,20 @@ use libp2p_swarm::{
 use web_time::Instant;
 
 use super::{
+    Config,
     attempts::{Attempt, Attempts},
     handler::{Handler, Opened, Request},
 };
 use crate::{
     Error,
     core::signalling::{
+        Policy,
         address::{is_circuit, signalled_over},
         rate::Rate,
     },
     limits::{
-        MAX_ANNOUNCED, MAX_REMEMBERED_OFFERERS, OFFER_BURST, OFFER_EVERY, PEER_OFFER_BURST,
-        PEER_OFFER_EVERY,
+        MAX_ANNOUNCED, MAX_MET, MAX_REMEMBERED_OFFERERS, OFFER_BURST, OFFER_EVERY,
+        PEER_OFFER_BURST, PEER_OFFER_EVERY, RESERVED_OFFER_BURST, RESERVED_OFFER_EVERY,
     },
 };
 
@@ -46,8 +49,9 @@ pub(super) struct Incoming {
 #[derive(Debug)]
 pub struct Behaviour {
     local: PeerId,
+    policy: Arc<dyn Policy>,
     attempts: Attempts,
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::UnboundedReceiver<Request>,
     offers: mpsc::Sender<Incoming>,
     /// Open circuits.
     circuits: HashMap<PeerId, Vec<ConnectionId>>,
@@ -57,6 +61,10 @@ pub struct Behaviour {
     announced: HashSet<Multiaddr>,
     actions: VecDeque<Action>,
     rate: Rate,
+    /// For peers that were connected before, beside `rate`.
+    reserve: Rate,
+    /// Peers that were connected directly, the latest last.
+    met: VecDeque<PeerId>,
     /// By peer, the oldest first.
     rates: VecDeque<(PeerId, Rate)>,
 }
@@ -65,13 +73,14 @@ type Action = ToSwarm<std::convert::Infallible, Either<Request, std::convert::In
 
 impl Behaviour {
     pub(super) fn new(
-        local: PeerId,
+        config: &Config,
         attempts: Attempts,
-        requests: mpsc::Receiver<Request>,
+        requests: mpsc::UnboundedReceiver<Request>,
         offers: mpsc::Sender<Incoming>,
     ) -> Self {
         Self {
-            local,
+            local: config.local,
+            policy: Arc::clone(&config.policy),
             attempts,
             requests,
             offers,
@@ -80,6 +89,8 @@ impl Behaviour {
             announced: HashSet::new(),
             actions: VecDeque::new(),
             rate: Rate::new(OFFER_BURST, OFFER_EVERY, Instant::now()),
+            reserve: Rate::new(RESERVED_OFFER_BURST, RESERVED_OFFER_EVERY, Instant::now()),
+            met: VecDeque::new(),
             rates: VecDeque::new(),
         }
     }
@@ -117,6 +128,13 @@ impl Behaviour {
         };
         // Dropped with what it is for, should it have become something else: only circuits have a handler for it.
         let request = self.dialing.remove(&id);
+        if !is_circuit(address) {
+            self.met.retain(|met| *met != peer);
+            self.met.push_back(peer);
+            if self.met.len() > MAX_MET {
+                self.met.pop_front();
+            }
+        }
         if is_circuit(address) {
             self.circuits.entry(peer).or_default().push(id);
             if let Some(request) = request {
@@ -175,7 +193,12 @@ impl Behaviour {
                 admitted
             }
         };
-        admitted && self.rate.take(now)
+        // Whoever makes many peers uses up the rate of strangers only.
+        let met = || self.met.contains(&peer);
+        admitted
+            && (self.policy.expects(&peer)
+                || (met() && self.reserve.take(now))
+                || self.rate.take(now))
     }
 }
 
@@ -284,5 +307,55 @@ fn handler(address: &Multiaddr) -> Either<Handler, dummy::ConnectionHandler> {
         Either::Left(Handler::default())
     } else {
         Either::Right(dummy::ConnectionHandler)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libp2p_core::ConnectedPoint;
+
+    use super::*;
+
+    /// Expects one peer.
+    #[derive(Debug)]
+    struct Expecting(PeerId);
+
+    impl Policy for Expecting {
+        fn allows(&self, _: &PeerId, _: &crate::core::signalling::Address) -> bool {
+            true
+        }
+
+        fn expects(&self, peer: &PeerId) -> bool {
+            *peer == self.0
+        }
+    }
+
+    #[test]
+    fn strangers_cannot_keep_known_peers_out() {
+        let (wanted, met) = (PeerId::random(), PeerId::random());
+        let config = Config::new(PeerId::random(), Arc::new(Expecting(wanted)));
+        let (_, mut behaviour) = crate::signalled::new(config);
+        behaviour.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
+            peer_id: met,
+            connection_id: ConnectionId::new_unchecked(1),
+            endpoint: &ConnectedPoint::Listener {
+                local_addr: "/webrtc".parse().unwrap(),
+                send_back_addr: "/webrtc".parse().unwrap(),
+            },
+            failed_addresses: &[],
+            other_established: 0,
+        }));
+        let now = Instant::now();
+        let mut strangers = 0;
+        while behaviour.admit(PeerId::random(), now) {
+            strangers += 1;
+        }
+        assert_eq!(strangers, OFFER_BURST);
+        assert!(behaviour.admit(wanted, now) && behaviour.admit(met, now));
+        // They have their own rates still.
+        for peer in [wanted, met] {
+            let more = (0..=PEER_OFFER_BURST).take_while(|_| behaviour.admit(peer, now));
+            assert!(more.count() < PEER_OFFER_BURST as usize);
+        }
     }
 }

@@ -25,7 +25,7 @@ use libp2p_identity::PeerId;
 
 use crate::{
     core::signalling::{Address, Policy},
-    limits::{MAX_SIGNALLED_DIALS, MAX_WAITING_OFFERS},
+    limits::MAX_WAITING_OFFERS,
 };
 
 use attempts::Attempts;
@@ -149,9 +149,9 @@ impl Config {
 /// The two halves.
 pub fn new(config: Config) -> (Transport, Behaviour) {
     let attempts = Attempts::default();
-    let (dials, requests) = mpsc::channel(MAX_SIGNALLED_DIALS);
+    let (dials, requests) = mpsc::unbounded();
     let (offers, incoming) = mpsc::channel(MAX_WAITING_OFFERS);
-    let behaviour = Behaviour::new(config.local, attempts.clone(), requests, offers);
+    let behaviour = Behaviour::new(&config, attempts.clone(), requests, offers);
     let transport = Transport::new(config, attempts, dials, incoming);
     (transport, behaviour)
 }

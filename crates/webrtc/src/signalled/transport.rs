@@ -42,7 +42,8 @@ pub struct Transport {
     policy: Arc<dyn Policy>,
     settings: Settings,
     attempts: Attempts,
-    dials: mpsc::Sender<Request>,
+    /// Bounded by the dials that [`Attempts`] lets begin.
+    dials: mpsc::UnboundedSender<Request>,
     incoming: mpsc::Receiver<Incoming>,
     /// What swarms know inbound connections by.
     listener: ListenerId,
@@ -54,7 +55,7 @@ impl Transport {
     pub(super) fn new(
         config: Config,
         attempts: Attempts,
-        dials: mpsc::Sender<Request>,
+        dials: mpsc::UnboundedSender<Request>,
         incoming: mpsc::Receiver<Incoming>,
     ) -> Self {
         Self {
@@ -102,8 +103,8 @@ impl Transport {
 
     fn offer(&self, peer: PeerId, circuit: Multiaddr, mut attempt: Attempt) -> Upgrade {
         let (attempts, policy) = (self.attempts.clone(), Arc::clone(&self.policy));
-        let (settings, mut dials) = (self.settings.clone(), self.dials.clone());
-        let allowed = self.allowed(peer);
+        let (settings, dials) = (self.settings.clone(), self.dials.clone());
+        let (allowed, local) = (self.allowed(peer), self.local);
         imp::upgrade(async move {
             let offered = async {
                 turn(&mut attempt).await?;
@@ -113,10 +114,12 @@ impl Transport {
                     circuit,
                     reply,
                 };
-                dials
-                    .try_send(request)
-                    .map_err(|_| SignallingError::TooManyAttempts)?;
+                // A behaviour that is gone drops it, which is seen below.
+                let _ = dials.unbounded_send(request);
                 let mut stream = stream(answered).await?;
+                if !attempt.begin_offer(local) {
+                    return Err(SignallingError::Superseded.into());
+                }
                 let negotiation = Negotiation::new(Role::Dialer, peer, policy, Instant::now());
                 let mut agent = imp::Agent::new(Role::Dialer, &settings, allowed);
                 drive(negotiation, &mut agent, &mut stream).await?;
@@ -185,7 +188,10 @@ impl libp2p_core::Transport for Transport {
             .map_err(TransportError::Other)?
             .ok_or(TransportError::MultiaddrNotSupported(address))?;
         imp::check().map_err(TransportError::Other)?;
-        let attempt = self.attempts.dial(target.peer);
+        let attempt = self
+            .attempts
+            .dial(target.peer)
+            .ok_or_else(|| TransportError::Other(SignallingError::TooManyAttempts.into()))?;
         Ok(self.offer(target.peer, target.circuit, attempt))
     }
 

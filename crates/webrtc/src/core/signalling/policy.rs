@@ -13,6 +13,11 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// Addresses of private networks and mDNS names deserve care: using a peer's makes this machine send to its own
     /// network, and telling ours shows the peer how that network looks.
     fn allows(&self, peer: &PeerId, address: &Address) -> bool;
+
+    /// Does somebody here want this peer connected? Its offers do not count towards what everybody's may be.
+    fn expects(&self, _peer: &PeerId) -> bool {
+        false
+    }
 }
 
 /// Uses and tells every candidate: for tests, and for nodes of one network.
