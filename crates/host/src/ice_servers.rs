@@ -78,7 +78,7 @@ impl Servers {
             Some(lines) => {
                 let lines = check(&lines)?;
                 let text = lines.join("\n");
-                slots::set(&*core.platform, Area::Storage, ICE_SERVERS, &*text)
+                slots::set(&*core.platform, Area::Storage, ICE_SERVERS, &text)
                     .await
                     .map_err(unstored)?;
                 lines
