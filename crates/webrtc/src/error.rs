@@ -146,3 +146,21 @@ impl From<Error> for io::Error {
         io::Error::new(kind, error)
     }
 }
+
+/// The innermost reason, which is the one that says something.
+pub fn root_cause<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    let mut innermost = error;
+    loop {
+        // `io::Error` hides what it wraps from `source`.
+        let wrapped = innermost
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .map(|inner| inner as &(dyn std::error::Error + 'static));
+        match wrapped.or_else(|| innermost.source()) {
+            Some(next) => innermost = next,
+            None => return innermost,
+        }
+    }
+}

@@ -40,6 +40,6 @@ use native as imp;
 #[cfg(target_arch = "wasm32")]
 use web as imp;
 
-pub use error::{Error, Loss, Stage};
+pub use error::{Error, Loss, Stage, root_cause};
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Certificate, CertificateError, Config, Connection, Stream, Transport};

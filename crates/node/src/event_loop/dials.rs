@@ -1,6 +1,6 @@
 //! Requests to dial, from the first judgement to their one answer.
 
-use std::{collections::HashMap, io};
+use std::collections::HashMap;
 
 use libp2p::{
     Multiaddr, PeerId, TransportError, connection_limits,
@@ -506,19 +506,7 @@ pub(super) fn causes(error: &DialError) -> Vec<String> {
 
 /// The innermost reason, which is the one that says something; cut to a sentence.
 pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut innermost: &(dyn std::error::Error + 'static) = error;
-    loop {
-        // `io::Error` hides what it wraps from `source`.
-        let wrapped = innermost
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-            .map(|inner| inner as &(dyn std::error::Error + 'static));
-        match wrapped.or_else(|| innermost.source()) {
-            Some(next) => innermost = next,
-            None => break,
-        }
-    }
-    let text = innermost.to_string();
+    let text = mooring_webrtc::root_cause(error).to_string();
     text.chars()
         .filter(|c| !c.is_control())
         .take(CAUSE_CHARS)

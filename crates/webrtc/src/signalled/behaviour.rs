@@ -31,6 +31,7 @@ use crate::{
         address::{is_circuit, signalled_over},
         rate::Rate,
     },
+    error::root_cause,
     limits::{
         MAX_ANNOUNCED, MAX_MET, MAX_REMEMBERED_OFFERERS, OFFER_BURST, OFFER_EVERY,
         PEER_OFFER_BURST, PEER_OFFER_EVERY, RESERVED_OFFER_BURST, RESERVED_OFFER_EVERY,
@@ -289,17 +290,7 @@ fn reason(error: &DialError) -> String {
     let Some((_, error)) = errors.first() else {
         return error.to_string();
     };
-    let mut innermost: &(dyn std::error::Error + 'static) = error;
-    loop {
-        let wrapped = innermost
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref)
-            .map(|inner| inner as &(dyn std::error::Error + 'static));
-        match wrapped.or_else(|| innermost.source()) {
-            Some(next) => innermost = next,
-            None => return innermost.to_string(),
-        }
-    }
+    root_cause(error).to_string()
 }
 
 fn handler(address: &Multiaddr) -> Either<Handler, dummy::ConnectionHandler> {
