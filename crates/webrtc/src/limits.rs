@@ -133,6 +133,9 @@ pub const REST_CLOSED_TOGETHER: usize = 32;
 /// How long a channel rests. Less than the 2 s after which our servers close channels that their opener left to them.
 pub const REST: Duration = Duration::from_secs(1);
 
+/// What has rested so long is closed together with those that have rested for [`REST`].
+pub const REST_LEAST: Duration = Duration::from_millis(500);
+
 /// How long opening a channel waits for the ids of ended ones to become free, so that they can be taken first.
 /// On one machine or one network that takes 2–10 ms; on a slower path the id is safely in use when this has passed.
 pub const ID_WAIT: Duration = Duration::from_millis(20);

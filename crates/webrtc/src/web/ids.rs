@@ -28,6 +28,7 @@ use web_time::Instant;
 use super::{channel::Key, js};
 use crate::limits::{
     ID_FRESH, ID_GRACE, ID_WAIT, MAX_PARKED_IDS, MAX_RESTING_CHANNELS, REST, REST_CLOSED_TOGETHER,
+    REST_LEAST,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -197,7 +198,7 @@ impl Ids {
         };
         if first().is_some_and(|since| rested(since, REST)) {
             // With them those that soon would be.
-            self.close_rested(usize::MAX, |since| rested(since, REST / 2));
+            self.close_rested(usize::MAX, |since| rested(since, REST_LEAST));
         }
         first().and_then(|since| since.checked_add(REST))
     }
