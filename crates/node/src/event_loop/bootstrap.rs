@@ -6,7 +6,7 @@ use futures::channel::oneshot;
 use libp2p::{Multiaddr, PeerId};
 use web_time::Instant;
 
-use super::EventLoop;
+use super::{EventLoop, backoff::backoff};
 use crate::{
     Error,
     address_policy::{bad, peer_of},
@@ -73,16 +73,13 @@ impl Bootstrap {
     /// A peer is no longer connected.
     pub(super) fn on_disconnected(&mut self, peer: &PeerId, now: Instant) {
         if let Some(target) = self.targets.get_mut(peer) {
-            target.due = now.checked_add(backoff(target.failures)).unwrap_or(now);
+            target.due = now.checked_add(pause(target.failures)).unwrap_or(now);
         }
     }
 }
 
-fn backoff(failures: u32) -> Duration {
-    let factor = 1_u32.checked_shl(failures).unwrap_or(u32::MAX);
-    BOOTSTRAP_BACKOFF
-        .saturating_mul(factor)
-        .min(BOOTSTRAP_BACKOFF_MAX)
+fn pause(failures: u32) -> Duration {
+    backoff(BOOTSTRAP_BACKOFF, BOOTSTRAP_BACKOFF_MAX, failures)
 }
 
 impl EventLoop {
@@ -103,7 +100,7 @@ impl EventLoop {
                 let pause = if std::mem::take(&mut target.again) {
                     Duration::ZERO
                 } else {
-                    backoff(target.failures)
+                    pause(target.failures)
                 };
                 target.due = now.checked_add(pause).unwrap_or(now);
             }

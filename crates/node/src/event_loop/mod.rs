@@ -1,6 +1,7 @@
 //! The node's one task. It owns the swarm and every table, and never awaits work: a request is
 //! answered at once, or its responder is parked with a deadline.
 
+mod backoff;
 mod bootstrap;
 mod commands;
 mod connections;

@@ -10,7 +10,7 @@ use futures::channel::oneshot;
 use libp2p::{Multiaddr, PeerId};
 use web_time::Instant;
 
-use super::EventLoop;
+use super::{EventLoop, backoff::backoff};
 use crate::{
     Error, Scope,
     limits::{
@@ -170,12 +170,8 @@ impl Lost {
         }
         if was_dialing && !self.is_dialing() {
             self.attempts = self.attempts.saturating_add(1);
-            let factor = 1_u32
-                .checked_shl(self.attempts.saturating_sub(1))
-                .unwrap_or(u32::MAX);
-            let pause = REDIAL_BACKOFF
-                .saturating_mul(factor)
-                .min(REDIAL_BACKOFF_MAX);
+            let doublings = self.attempts.saturating_sub(1);
+            let pause = backoff(REDIAL_BACKOFF, REDIAL_BACKOFF_MAX, doublings);
             self.due = now.checked_add(pause).unwrap_or(now);
         }
         self.attempts >= self.patience

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use libp2p::{Multiaddr, PeerId, core::transport::ListenerId, multiaddr::Protocol};
 use web_time::Instant;
 
-use super::EventLoop;
+use super::{EventLoop, backoff::backoff};
 use crate::{
     Role,
     limits::{
@@ -129,10 +129,8 @@ impl Relays {
         } else {
             relay.failures.saturating_add(1)
         };
-        let factor = 1_u32
-            .checked_shl(relay.failures.saturating_sub(1))
-            .unwrap_or(u32::MAX);
-        let pause = RELAY_BACKOFF.saturating_mul(factor).min(RELAY_BACKOFF_MAX);
+        let doublings = relay.failures.saturating_sub(1);
+        let pause = backoff(RELAY_BACKOFF, RELAY_BACKOFF_MAX, doublings);
         let what = cause.as_deref().unwrap_or("it ended");
         tracing::info!(%peer, cause = what, retry_in = ?pause, "no reservation on the relay");
         relay.cause = cause;

@@ -22,7 +22,7 @@ use mooring_webrtc::{
 };
 use web_time::Instant;
 
-use super::EventLoop;
+use super::{EventLoop, backoff::backoff};
 use crate::{
     address_policy::{Approval, PeerApproval},
     limits::{
@@ -199,10 +199,8 @@ impl Upgrades {
 }
 
 fn pause(attempts: u32) -> Duration {
-    let factor = 1_u32
-        .checked_shl(attempts.saturating_sub(1))
-        .unwrap_or(u32::MAX);
-    UPGRADE_BACKOFF.saturating_mul(factor)
+    // There are few attempts, so the pauses need no other bound.
+    backoff(UPGRADE_BACKOFF, Duration::MAX, attempts.saturating_sub(1))
 }
 
 impl EventLoop {
