@@ -8,6 +8,8 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
+use crate::settings::take_limit;
+
 /// A libp2p server for browsers: webrtc-direct, WebSocket and TCP, with relay, DHT and gossipsub.
 ///
 /// Without flags it serves this machine and its local network. It prints the external addresses and those
@@ -111,20 +113,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// What was given for a name.
     pub(crate) fn take(&mut self, name: &str) -> Option<String> {
-        match name {
-            "relay-reservations" => self.relay_reservations.take(),
-            "relay-reservations-per-peer" => self.relay_reservations_per_peer.take(),
-            "relay-reservations-per-ip" => self.relay_reservations_per_ip.take(),
-            "relay-reservations-per-hour" => self.relay_reservations_per_hour.take(),
-            "relay-reservation-seconds" => self.relay_reservation_seconds.take(),
-            "relay-circuits" => self.relay_circuits.take(),
-            "relay-circuits-per-peer" => self.relay_circuits_per_peer.take(),
-            "relay-circuits-per-hour" => self.relay_circuits_per_hour.take(),
-            "relay-circuit-bytes" => self.relay_circuit_bytes.take(),
-            "relay-circuit-seconds" => self.relay_circuit_seconds.take(),
-            "webrtc-connections-per-host" => self.webrtc_connections_per_host.take(),
-            _ => None,
-        }
+        take_limit!(self, name)
     }
 }
 

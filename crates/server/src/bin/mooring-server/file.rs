@@ -9,6 +9,8 @@ use std::{
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::settings::take_limit;
+
 /// Bytes of a configuration file: far more than anybody writes, and a wrong path (a disk image)
 /// does not fill the memory.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -41,20 +43,7 @@ pub(crate) struct Content {
 impl Content {
     /// The number that stands there for one of [`mooring_server::BOUNDS`].
     pub(crate) fn take_limit(&mut self, name: &str) -> Option<Spanned<i64>> {
-        match name {
-            "relay-reservations" => self.relay_reservations.take(),
-            "relay-reservations-per-peer" => self.relay_reservations_per_peer.take(),
-            "relay-reservations-per-ip" => self.relay_reservations_per_ip.take(),
-            "relay-reservations-per-hour" => self.relay_reservations_per_hour.take(),
-            "relay-reservation-seconds" => self.relay_reservation_seconds.take(),
-            "relay-circuits" => self.relay_circuits.take(),
-            "relay-circuits-per-peer" => self.relay_circuits_per_peer.take(),
-            "relay-circuits-per-hour" => self.relay_circuits_per_hour.take(),
-            "relay-circuit-bytes" => self.relay_circuit_bytes.take(),
-            "relay-circuit-seconds" => self.relay_circuit_seconds.take(),
-            "webrtc-connections-per-host" => self.webrtc_connections_per_host.take(),
-            _ => None,
-        }
+        take_limit!(self, name)
     }
 }
 

@@ -16,6 +16,27 @@ use crate::{
     file,
 };
 
+/// Takes the limit of this name, one of [`BOUNDS`], out of a struct that has a field for each.
+macro_rules! take_limit {
+    ($from:expr, $name:expr) => {
+        match $name {
+            "relay-reservations" => $from.relay_reservations.take(),
+            "relay-reservations-per-peer" => $from.relay_reservations_per_peer.take(),
+            "relay-reservations-per-ip" => $from.relay_reservations_per_ip.take(),
+            "relay-reservations-per-hour" => $from.relay_reservations_per_hour.take(),
+            "relay-reservation-seconds" => $from.relay_reservation_seconds.take(),
+            "relay-circuits" => $from.relay_circuits.take(),
+            "relay-circuits-per-peer" => $from.relay_circuits_per_peer.take(),
+            "relay-circuits-per-hour" => $from.relay_circuits_per_hour.take(),
+            "relay-circuit-bytes" => $from.relay_circuit_bytes.take(),
+            "relay-circuit-seconds" => $from.relay_circuit_seconds.take(),
+            "webrtc-connections-per-host" => $from.webrtc_connections_per_host.take(),
+            _ => None,
+        }
+    };
+}
+pub(crate) use take_limit;
+
 /// Logged unless something else is asked for: what an operator can act on.
 const DEFAULT_LOG: &str = "warn,mooring_server=info,mooring_node=info,mooring_webrtc=info";
 
