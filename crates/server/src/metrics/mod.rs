@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use mooring_node::{Limits, Measure, Meter};
+use mooring_node::{Direction, Limits, Measure, Meter, TransportKind};
 use prometheus_client::{
     encoding::text,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
@@ -61,6 +61,14 @@ struct Numbers {
     circuit_duration: Histogram,
 }
 
+/// What connections are told apart by.
+fn connection(transport: TransportKind, direction: Direction) -> [Label; 2] {
+    [
+        ("transport", transport.as_str()),
+        ("direction", direction.as_str()),
+    ]
+}
+
 impl Meter for Numbers {
     fn record(&self, measure: Measure) {
         match measure {
@@ -68,10 +76,7 @@ impl Meter for Numbers {
                 transport,
                 direction,
             } => {
-                let labels = [
-                    ("transport", transport.as_str()),
-                    ("direction", direction.as_str()),
-                ];
+                let labels = connection(transport, direction);
                 self.connections.get_or_create(&labels).inc();
                 self.connections_opened.get_or_create(&labels).inc();
             }
@@ -79,10 +84,7 @@ impl Meter for Numbers {
                 transport,
                 direction,
             } => {
-                let labels = [
-                    ("transport", transport.as_str()),
-                    ("direction", direction.as_str()),
-                ];
+                let labels = connection(transport, direction);
                 self.connections.get_or_create(&labels).dec();
             }
             Measure::Ping(Some(round_trip)) => {
