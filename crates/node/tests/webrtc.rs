@@ -13,34 +13,9 @@ use std::time::{Duration, Instant};
 use common::*;
 use futures::StreamExt;
 use libp2p::{Multiaddr, StreamProtocol, multiaddr::Protocol};
-use mooring_node::{Config, Connection, Error, Event, Path, TransportKind};
+use mooring_node::{Config, Error, Event, Path, TransportKind};
 
 const CHAT: StreamProtocol = StreamProtocol::new("/chat/1.0.0");
-
-/// The address at which a node is reached by `/webrtc`.
-async fn webrtc_address(node: &Node) -> Multiaddr {
-    soon("a /webrtc address", async {
-        loop {
-            let addresses = node.handle.addresses().await.unwrap();
-            let mut addresses = addresses.into_iter();
-            if let Some(found) = addresses.find(|a| a.iter().any(|p| p == Protocol::WebRTC)) {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-}
-
-async fn connections(node: &Node, to: &Node) -> Vec<Connection> {
-    let all = node.handle.connections().await.unwrap();
-    all.into_iter().filter(|c| c.peer == to.peer()).collect()
-}
-
-async fn only_direct(node: &Node, to: &Node) -> bool {
-    let connections = connections(node, to).await;
-    connections.len() == 1 && connections[0].path == Path::Direct
-}
 
 /// Bytes there and back.
 async fn echo(from: &Node, to: &Node) {
@@ -77,7 +52,7 @@ async fn two_nodes_behind_a_relay_connect_directly() {
         (near.peer(), Path::Direct, TransportKind::Webrtc)
     );
     eventually("direct there, too", || async {
-        connections(&near, &far)
+        near.connections_to(&far)
             .await
             .iter()
             .any(|c| (c.path, c.transport) == (Path::Direct, TransportKind::Webrtc))
@@ -87,8 +62,8 @@ async fn two_nodes_behind_a_relay_connect_directly() {
     echo(&near, &far).await;
 
     // The circuit is given up, and the relay not needed any more.
-    eventually("no circuit here", || only_direct(&far, &near)).await;
-    eventually("no circuit there", || only_direct(&near, &far)).await;
+    eventually("no circuit here", || far.is_only_direct_to(&near)).await;
+    eventually("no circuit there", || near.is_only_direct_to(&far)).await;
     relay.task.abort();
     eventually("the relay is gone", || async {
         !near.is_connected(relay.peer()).await
@@ -128,7 +103,7 @@ async fn a_circuit_becomes_direct_by_itself() {
     })
     .await;
     echo(&far, &near).await;
-    eventually("no circuit", || only_direct(&far, &near)).await;
+    eventually("no circuit", || far.is_only_direct_to(&near)).await;
 }
 
 #[tokio::test]
@@ -147,7 +122,7 @@ async fn a_stream_on_the_circuit_keeps_it() {
     let there = soon("incoming", incoming.next()).await.unwrap();
     drop(incoming);
     eventually("direct", || async {
-        connections(&far, &near)
+        far.connections_to(&near)
             .await
             .iter()
             .any(|c| c.path == Path::Direct)
@@ -167,7 +142,7 @@ async fn a_stream_on_the_circuit_keeps_it() {
     )
     .await;
     assert_eq!(back.unwrap(), b"still here");
-    eventually("no circuit", || only_direct(&far, &near)).await;
+    eventually("no circuit", || far.is_only_direct_to(&near)).await;
 }
 
 #[tokio::test]
@@ -181,8 +156,8 @@ async fn two_simultaneous_dials_end_in_one_connection() {
             soon("dials", futures::future::join(a.dial(&to_b), b.dial(&to_a))).await;
         assert_eq!(first.unwrap().path, Path::Direct);
         assert_eq!(second.unwrap().path, Path::Direct);
-        eventually("one", || only_direct(&a, &b)).await;
-        eventually("one there", || only_direct(&b, &a)).await;
+        eventually("one", || a.is_only_direct_to(&b)).await;
+        eventually("one there", || b.is_only_direct_to(&a)).await;
         echo(&a, &b).await;
     }
 }
@@ -207,7 +182,7 @@ async fn without_a_grant_private_addresses_are_not_used() {
     );
     near.handle.set_private_streams(true).await.unwrap();
     eventually("tried again, and direct", || async {
-        connections(&far, &near)
+        far.connections_to(&near)
             .await
             .iter()
             .any(|c| c.path == Path::Direct)
@@ -215,7 +190,7 @@ async fn without_a_grant_private_addresses_are_not_used() {
     .await;
     // Its address says nothing of it.
     let direct = async || {
-        let all = connections(&near, &far).await;
+        let all = near.connections_to(&far).await;
         all.into_iter().find(|c| c.path == Path::Direct)
     };
     let visit = direct().await.unwrap();

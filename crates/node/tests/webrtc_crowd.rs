@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, future::join_all};
-use libp2p::multiaddr::Protocol;
 use mooring_node::{DialRequest, Path, TransportKind};
 
 /// How many pairs, when the environment does not say.
@@ -47,21 +46,8 @@ impl Pair {
         pair
     }
 
-    async fn address(&self) -> libp2p::Multiaddr {
-        loop {
-            let addresses = self.near.handle.addresses().await.unwrap();
-            let found = addresses
-                .into_iter()
-                .find(|address| address.iter().any(|part| part == Protocol::WebRTC));
-            if let Some(found) = found {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
     async fn meets(&self) -> Duration {
-        let address = self.address().await;
+        let address = self.near.webrtc_address().await;
         let begun = Instant::now();
         let request = DialRequest {
             timeout: CROWD_PATIENCE,
@@ -75,15 +61,6 @@ impl Pair {
         begun.elapsed()
     }
 
-    async fn is_only_direct(&self) -> bool {
-        let all = self.far.handle.connections().await.unwrap();
-        let mut paths = all
-            .iter()
-            .filter(|connection| connection.peer == self.near.peer())
-            .map(|connection| connection.path);
-        paths.next() == Some(Path::Direct) && paths.next().is_none()
-    }
-
     async fn echoes(&self, seed: usize) {
         let bytes: Vec<u8> = (seed..seed.saturating_add(BYTES))
             .map(|at| at.to_le_bytes()[at % 3])
@@ -92,6 +69,11 @@ impl Pair {
         assert!(!opened.relayed);
         assert!(exchange(opened.stream, &bytes).await.unwrap() == bytes);
     }
+}
+
+async fn all_echo(pairs: &[Pair]) {
+    let echoes = pairs.iter().enumerate();
+    join_all(echoes.map(|(seed, pair)| pair.echoes(seed))).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -104,15 +86,9 @@ async fn many_pairs_meet_over_one_relay() {
         let pairs = join_all((0..count).map(|_| Pair::new(&relay))).await;
         let mut times = join_all(pairs.iter().map(Pair::meets)).await;
         times.sort_unstable();
-        join_all(
-            pairs
-                .iter()
-                .enumerate()
-                .map(|(seed, pair)| pair.echoes(seed)),
-        )
-        .await;
+        all_echo(&pairs).await;
         for pair in &pairs {
-            while !pair.is_only_direct().await {
+            while !pair.far.is_only_direct_to(&pair.near).await {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
@@ -123,13 +99,7 @@ async fn many_pairs_meet_over_one_relay() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
-        join_all(
-            pairs
-                .iter()
-                .enumerate()
-                .map(|(seed, pair)| pair.echoes(seed)),
-        )
-        .await;
+        all_echo(&pairs).await;
         println!(
             "{count} pairs, all at once: direct after {:?} to {:?}, median {:?}",
             times.first().unwrap(),

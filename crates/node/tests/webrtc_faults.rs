@@ -21,20 +21,6 @@ use common::{
 use libp2p::{Multiaddr, multiaddr::Protocol};
 use mooring_node::{Connection, DialRequest, Error, Path, TransportKind};
 
-async fn webrtc_address(node: &Node) -> Multiaddr {
-    soon("a /webrtc address", async {
-        loop {
-            let addresses = node.handle.addresses().await.unwrap();
-            let mut addresses = addresses.into_iter();
-            if let Some(found) = addresses.find(|a| a.iter().any(|p| p == Protocol::WebRTC)) {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-}
-
 /// `<relay>/p2p-circuit/webrtc/p2p/<peer>`, with the relay reached another way.
 fn through(relay: &Multiaddr, node: &Node) -> Multiaddr {
     relay
@@ -42,11 +28,6 @@ fn through(relay: &Multiaddr, node: &Node) -> Multiaddr {
         .with(Protocol::P2pCircuit)
         .with(Protocol::WebRTC)
         .with(Protocol::P2p(node.peer()))
-}
-
-async fn connections(node: &Node, to: &Node) -> Vec<Connection> {
-    let all = node.handle.connections().await.unwrap();
-    all.into_iter().filter(|c| c.peer == to.peer()).collect()
 }
 
 async fn dial(from: &Node, address: &Multiaddr, timeout: Duration) -> Result<Connection, Error> {
@@ -136,11 +117,11 @@ async fn twenty_rounds_leave_nothing_behind() {
         assert_eq!(connection.transport, TransportKind::Webrtc);
         far.handle.disconnect(near.peer()).await.unwrap();
         eventually("gone here", || async {
-            connections(&far, &near).await.is_empty()
+            far.connections_to(&near).await.is_empty()
         })
         .await;
         eventually("gone there", || async {
-            connections(&near, &far).await.is_empty()
+            near.connections_to(&far).await.is_empty()
         })
         .await;
     }
@@ -200,7 +181,8 @@ async fn a_direct_path_that_dies_is_replaced() {
     nap.send(woken).unwrap();
     let long = Duration::from_secs(90);
     tokio::time::timeout(long, async {
-        while connections(&far, &near)
+        while far
+            .connections_to(&near)
             .await
             .iter()
             .any(|c| c.id == first.id)
@@ -213,7 +195,7 @@ async fn a_direct_path_that_dies_is_replaced() {
     drop(wake);
     tokio::time::timeout(long, async {
         loop {
-            let again = connections(&far, &near).await;
+            let again = far.connections_to(&near).await;
             if let Some(direct) = again.iter().find(|c| c.path == Path::Direct) {
                 // Who wanted it before has it again.
                 assert_eq!(direct.owners, [site()]);

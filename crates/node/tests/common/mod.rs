@@ -1,5 +1,11 @@
 //! Nodes on loopback, each in a task of its own.
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 pub mod wire;
 
@@ -9,7 +15,7 @@ use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
 use libp2p::{Multiaddr, PeerId, StreamProtocol, identity::Keypair, multiaddr::Protocol};
 use mooring_node::{
     Config, Connection, DialRequest, Error, EventLoop, Handle, Limits, ListenerEvent, OpenStream,
-    OpenedStream, Owner, Scope, Stream,
+    OpenedStream, Owner, Path, Scope, Stream,
 };
 use tokio::task::JoinHandle;
 
@@ -103,6 +109,34 @@ impl Node {
             .any(|c| c.peer == peer)
     }
 
+    /// Its connections to another one.
+    pub async fn connections_to(&self, other: &Self) -> Vec<Connection> {
+        let all = self.handle.connections().await.unwrap();
+        all.into_iter()
+            .filter(|connection| connection.peer == other.peer())
+            .collect()
+    }
+
+    /// Is there one connection to it, a direct one?
+    pub async fn is_only_direct_to(&self, other: &Self) -> bool {
+        let connections = self.connections_to(other).await;
+        connections.len() == 1 && connections[0].path == Path::Direct
+    }
+
+    /// The address at which it is reached by `/webrtc`, once it has one.
+    pub async fn webrtc_address(&self) -> Multiaddr {
+        loop {
+            let addresses = self.handle.addresses().await.unwrap();
+            let found = addresses
+                .into_iter()
+                .find(|address| address.iter().any(|part| part == Protocol::WebRTC));
+            if let Some(found) = found {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Until no connection to this peer is left.
     pub async fn lets_go_of(&self, peer: PeerId) {
         eventually("closed", || async { !self.is_connected(peer).await }).await;
@@ -139,6 +173,11 @@ impl Silent {
     pub fn as_peer(&self, peer: PeerId) -> Multiaddr {
         self.address.clone().with(Protocol::P2p(peer))
     }
+}
+
+/// The address at which a node is reached by `/webrtc`.
+pub async fn webrtc_address(node: &Node) -> Multiaddr {
+    soon("a /webrtc address", node.webrtc_address()).await
 }
 
 pub fn client_config() -> Config {
