@@ -1,5 +1,6 @@
 // A js-libp2p node that echoes and answers pings.
 import "./polyfill.mjs";
+import { ECHO, echo } from "./echo.mjs";
 
 const [{ createLibp2p }, { noise }, { yamux }, { tcp }, { webSockets }, { webRTC, webRTCDirect }, { circuitRelayServer, circuitRelayTransport }, { identify }, { ping }] = await Promise.all([
   import("libp2p"),
@@ -13,7 +14,6 @@ const [{ createLibp2p }, { noise }, { yamux }, { tcp }, { webSockets }, { webRTC
   import("@libp2p/ping"),
 ]);
 
-export const ECHO = "/mooring/echo/1.0.0";
 /** Whoever opens it gets as many bytes as fit a new stream's window, and then the connection is closed. */
 export const TAIL = "/mooring/tail/1.0.0";
 const TAIL_BYTES = 256 * 1024;
@@ -39,17 +39,6 @@ export async function createNode(listen = [], { relays = false } = {}) {
   await node.handle(ECHO, echo, { maxInboundStreams: STREAMS, runOnLimitedConnection: true });
   await node.handle(TAIL, tail);
   return node;
-}
-
-async function echo(stream) {
-  try {
-    for await (const chunk of stream) {
-      if (!stream.send(chunk)) await stream.onDrain();
-    }
-    await stream.close();
-  } catch (error) {
-    stream.abort(error);
-  }
 }
 
 async function tail(stream, connection) {

@@ -6,8 +6,8 @@ import { ping } from "@libp2p/ping";
 import { webRTCDirect } from "@libp2p/webrtc";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
+import { ECHO } from "./echo.mjs";
 
-const ECHO = "/mooring/echo/1.0.0";
 const BULK = "/mooring/bench/bulk/1.0.0";
 /** More than the benchmarks open at once: the limits under test are the transport's. */
 const STREAMS = 4096;

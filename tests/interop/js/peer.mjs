@@ -9,7 +9,8 @@
 import { parseArgs } from "node:util";
 import { createHash, randomBytes } from "node:crypto";
 import { setMaxListeners } from "node:events";
-import { createNode, ECHO } from "./node.mjs";
+import { ECHO } from "./echo.mjs";
+import { createNode } from "./node.mjs";
 
 const [{ multiaddr }] = await Promise.all([import("@multiformats/multiaddr")]);
 const [command, ...args] = process.argv.slice(2);

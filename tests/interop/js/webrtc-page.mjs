@@ -7,8 +7,8 @@ import { webSockets } from "@libp2p/websockets";
 import { yamux } from "@libp2p/yamux";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
+import { ECHO, echo } from "./echo.mjs";
 
-const ECHO = "/mooring/echo/1.0.0";
 const BLOCK = 64 * 1024;
 
 /** A peer that echoes. `start` makes its node. */
@@ -61,17 +61,6 @@ export function create() {
       return { intact, milliseconds: performance.now() - begun };
     },
   };
-}
-
-async function echo(stream) {
-  try {
-    for await (const chunk of stream) {
-      if (!stream.send(chunk)) await stream.onDrain();
-    }
-    await stream.close();
-  } catch (error) {
-    stream.abort(error);
-  }
 }
 
 const digest = async (blob) => String(new Uint8Array(await crypto.subtle.digest("SHA-256", await blob.arrayBuffer())));
