@@ -15,19 +15,13 @@ const RELAYED_BYTES = 64 * 1024;
 /** A page keeps all that came until it has hashed it; more at once is memory, not transport. */
 const ECHO_BYTES = 25_000_000;
 
-const METRICS_PORT = 9464;
-
 /** Who is reached, who dials, over whose relay. */
 const MEETINGS = ["mooring", "go-libp2p"].flatMap((relay) =>
   [["chromium", "chromium"], ["chromium", "firefox"], ["firefox", "firefox"]].map(([near, far]) => ({ near, far, relay })),
 );
 
 const relays = {
-  async mooring(host) {
-    // The namespace is our own: no port is taken.
-    const running = await startServer({ host, args: ["--metrics", `${host}:${METRICS_PORT}`] });
-    return { ...running, numbers: () => numbers(`http://${host}:${METRICS_PORT}/metrics`) };
-  },
+  mooring: (host) => startServer({ host, args: ["--metrics", "127.0.0.1:0"] }),
   async "go-libp2p"() {
     // It names only global addresses in a reservation, and without one there is none.
     const running = await listen("go", ["--relay", "--address", GLOBAL]);
@@ -35,14 +29,12 @@ const relays = {
   },
 };
 
-/** A server's numbers, by name; those of several labels are added up. */
-async function numbers(url) {
-  const sums = {};
-  for (const line of (await (await fetch(url)).text()).split("\n")) {
-    const found = /^(?<name>[a-z_]+)(\{.*\})? (?<value>[0-9.eE+]+)$/.exec(line)?.groups;
-    if (found) sums[found.name] = (sums[found.name] ?? 0) + Number(found.value);
-  }
-  return sums;
+/** The bytes that a relay carried, both ways together. */
+function carried(numbers) {
+  const bytes = ["listener", "dialer"].map((end) => numbers[`mooring_relay_circuit_bytes_total{toward="${end}"}`]);
+  const sum = bytes[0] + bytes[1];
+  if (!(sum > 0)) throw new Error("the relay counted nothing");
+  return sum;
 }
 
 const launch = (name) => (name === "firefox" ? launchFirefox() : launchChromium());
@@ -104,7 +96,7 @@ export const meetings = {
           const { ms, atOnce } = await dialDirectly(pages.far, pages.peer, pages.addresses);
           await onlyDirect(pages.far, pages.peer);
           await onlyDirect(pages.near, (await call(pages.far, "identity.get")).peerId);
-          const relayed = (await relay.numbers?.())?.mooring_relay_circuit_bytes_total;
+          const relayed = relay.metrics && carried(await relay.metrics());
           relay.kill();
           const milliseconds = await echoAll(pages.far, pages.peer, bytes);
           const left = await connectionsTo(pages.far, pages.peer);
@@ -135,7 +127,7 @@ export const meetings = {
       return together({ near: "chromium", far: "chromium", relay: "mooring" }, host, async ({ relay, browsers, pages }) => {
         const { peerId } = await call(pages.far, "identity.get");
         const state = async () => {
-          const { mooring_relay_circuits: circuits, mooring_relay_reservations: reservations } = await relay.numbers();
+          const { mooring_relay_circuits: circuits, mooring_relay_reservations: reservations } = await relay.metrics();
           const open = [];
           for (const browser of browsers) open.push(await peerConnections(browser));
           return { circuits, reservations, peerConnections: open };
@@ -150,7 +142,7 @@ export const meetings = {
               await until("the pair to be apart", async () => (await connectionsTo(page, other)).length === 0, 30_000);
             }
           }
-          await until("the relay to be done", async () => (await relay.numbers()).mooring_relay_circuits === 0, 30_000);
+          await until("the relay to be done", async () => (await relay.metrics()).mooring_relay_circuits === 0, 30_000);
           const run = { round, ms, ...(await state()) };
           log.add(run);
           say(JSON.stringify(run));
