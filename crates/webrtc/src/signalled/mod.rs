@@ -149,6 +149,7 @@ impl Config {
 /// The two halves.
 pub fn new(config: Config) -> (Transport, Behaviour) {
     let attempts = Attempts::default();
+    // Each dial sends one request, and there are `MAX_SIGNALLED_DIALS` at most.
     let (dials, requests) = mpsc::unbounded();
     let (offers, incoming) = mpsc::channel(MAX_WAITING_OFFERS);
     let behaviour = Behaviour::new(&config, attempts.clone(), requests, offers);
