@@ -42,6 +42,7 @@ function firefoxManifest(base) {
     // The identity is in IndexedDB, which Firefox may clear when the disk is full unless it is told not to.
     permissions: [...base.permissions.filter((name) => name !== "offscreen" && name !== "scripting"), "unlimitedStorage"],
     background: { scripts: ["background.js"], persistent: true },
+    web_accessible_resources: base.web_accessible_resources.flatMap(({ resources }) => resources),
     browser_action: action,
     content_security_policy: base.content_security_policy.extension_pages,
   };
@@ -67,13 +68,15 @@ function configuration(browser, mode) {
     content: source(browser, "extension/content/content.ts"),
     prompt: source(browser, "extension/prompt/prompt.ts"),
     popup: source(browser, "popup/popup.ts"),
+    bridge: source(browser, "extension/bridge/bridge.ts"),
+    "bridge-worker": source(browser, "extension/bridge/bridge-worker.ts"),
     // Chrome's offscreen document; Firefox's background page imports the same module itself.
     ...(browser === "chrome" && { host: source(browser, "extension/host/host.ts") }),
   };
   const missing = Object.keys(entry).filter((name) => !entry[name]);
   if (missing.length > 0) throw new Error(`no source for: ${missing.join(", ")}`);
 
-  const pages = ["extension/prompt", "popup", ...(browser === "chrome" ? ["extension/host"] : [])];
+  const pages = ["extension/prompt", "extension/bridge", "popup", ...(browser === "chrome" ? ["extension/host"] : [])];
 
   return {
     name: browser,

@@ -144,6 +144,7 @@ class Relay {
       if (wanted) this.#post(message.m);
       return;
     }
+    this.#link.widen();
     const port = wanted ? this.#streams.open(message.stream) : undefined;
     if (port) this.#post(message.m, [port]);
     else this.#streams.refuse(message.stream);

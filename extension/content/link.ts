@@ -1,7 +1,10 @@
 /**
  * The document's port to the node host, opened again whenever it is lost. The host is reached directly; when it is not
- * there, `connect` fails at once and the background is asked to make it.
+ * there, `connect` fails at once and the background is asked to make it. A document that carries much moves to a
+ * MessagePort; the runtime Port stays, as the browser's word for who we are and for whether the host is there.
  */
+import { ASK, MOVED, type Offer } from "../bridge/messages";
+import { Bridge } from "./bridge";
 import { ENSURE_WAIT, READY_WAIT, RECONNECT_MAX, RECONNECT_MIN } from "./limits";
 
 /** What the host says first of all; null: this document is to meet silence. */
@@ -24,7 +27,9 @@ export interface LinkEvents {
 export type HostMessage =
   | { t: "ready"; available: Available | null }
   | { t: "rpc"; m: Record<string, unknown>; stream?: string }
-  | { t: "port"; stream: string; m: Record<string, unknown> };
+  | { t: "port"; stream: string; m: Record<string, unknown> }
+  | Offer
+  | typeof MOVED;
 
 export type PageMessage = { t: "rpc"; m: object } | { t: "port"; stream: string; m: object };
 
@@ -32,6 +37,11 @@ export class Link {
   readonly #events: LinkEvents;
   #port: chrome.runtime.Port | undefined;
   #ready = false;
+  /** A MessagePort was asked for; at most one for each port. */
+  #asked = false;
+  #bridge: Bridge | undefined;
+  /** All goes through the bridge. */
+  #moved = false;
   #running = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #delay = RECONNECT_MIN;
@@ -71,12 +81,20 @@ export class Link {
   send(message: PageMessage): boolean {
     if (!this.#port || !this.#ready) return false;
     try {
-      this.#port.postMessage(message);
+      if (this.#moved) this.#bridge?.port.postMessage(message);
+      else this.#port.postMessage(message);
       return true;
     } catch {
       // The port was closed and its event is on the way, or the extension is gone.
       return false;
     }
+  }
+
+  /** Much is to come: asks for a MessagePort. Where there is none to be had, all goes on as before. */
+  widen(): void {
+    if (!this.#port || !this.#ready || this.#asked) return;
+    this.#asked = true;
+    this.#port.postMessage(ASK);
   }
 
   #connect(): void {
@@ -96,23 +114,49 @@ export class Link {
       this.#disconnected(port);
     });
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      port.disconnect();
-      this.#disconnected(port);
-    }, READY_WAIT);
+    this.#timer = setTimeout(() => this.#hangUp(port), READY_WAIT);
   }
 
   #received(port: chrome.runtime.Port, message: HostMessage): void {
     if (port !== this.#port) return;
-    if (message.t !== "ready") {
-      this.#events.message(message);
-      return;
+    switch (message.t) {
+      case "ready":
+        clearTimeout(this.#timer);
+        this.#timer = undefined;
+        this.#ready = true;
+        this.#delay = RECONNECT_MIN;
+        this.#events.ready(message.available);
+        return;
+      case "bridge":
+        this.#bridge ??= new Bridge(message.token, () => this.#closeBridge());
+        return;
+      case "moved":
+        this.#move(port);
+        return;
+      default:
+        this.#events.message(message);
     }
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#ready = true;
-    this.#delay = RECONNECT_MIN;
-    this.#events.ready(message.available);
+  }
+
+  #move(port: chrome.runtime.Port): void {
+    const bridge = this.#bridge;
+    if (!bridge || this.#moved) return;
+    bridge.arrived();
+    port.postMessage(MOVED);
+    this.#moved = true;
+    bridge.port.onmessageerror = () => this.#hangUp(port);
+    bridge.port.onmessage = (event: MessageEvent<HostMessage>) => this.#events.message(event.data);
+  }
+
+  #closeBridge(): void {
+    this.#bridge?.close();
+    this.#bridge = undefined;
+  }
+
+  /** Gives up a port that is of no use, as if it had been closed by the other side. */
+  #hangUp(port: chrome.runtime.Port): void {
+    port.disconnect();
+    this.#disconnected(port);
   }
 
   #disconnected(port: chrome.runtime.Port): void {
@@ -168,6 +212,9 @@ export class Link {
     const port = this.#port;
     this.#port = undefined;
     this.#ready = false;
+    this.#asked = false;
+    this.#moved = false;
+    this.#closeBridge();
     return port;
   }
 

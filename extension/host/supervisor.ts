@@ -4,10 +4,12 @@ import { failedBecause, forgetCrashes, noteCrash } from "./crashes";
 import { FailedHost, type Handle } from "./failed";
 import { FAILED_PAUSE, MAX_EARLY } from "./limits";
 import { isAnnounced } from "./announced";
+import { Bridges } from "./bridges";
 import { watchNetwork } from "./network";
 import type { Platform } from "./platform";
 import { PagePorts } from "./ports";
 import { senderOf, type Sender } from "./sender";
+import { Wire } from "./wire";
 
 const NAMES = ["page", "popup", "prompt"];
 
@@ -34,7 +36,8 @@ async function keepStorage(): Promise<void> {
 }
 
 class Supervisor {
-  readonly #open = new Map<chrome.runtime.Port, (host: Connects) => void>();
+  readonly #open = new Map<Wire, (host: Connects) => void>();
+  readonly #bridges = new Bridges();
   readonly #pages = new PagePorts();
   #host: Connects | undefined;
   #crashed = false;
@@ -87,7 +90,7 @@ class Supervisor {
     const end = (): void => {
       if (over) return;
       over = true;
-      this.#open.delete(port);
+      this.#open.delete(wire);
       leave();
       // Not at once: the host itself may be the caller, and is not to be freed under its own feet.
       const last = handle;
@@ -95,22 +98,27 @@ class Supervisor {
     };
     const receive = (message: unknown): void => this.#guard(() => handle?.receive(message));
 
-    port.onMessage.addListener((message: unknown) => {
-      if (handle) receive(message);
-      else if (early.length < MAX_EARLY) early.push(message);
-    });
-    port.onDisconnect.addListener(() => {
-      void chrome.runtime.lastError;
-      if (!over && handle) this.#guard(() => handle?.closed());
-      end();
-    });
+    const wire = new Wire(
+      port,
+      {
+        message: (message) => {
+          if (handle) receive(message);
+          else if (early.length < MAX_EARLY) early.push(message);
+        },
+        closed: () => {
+          if (!over && handle) this.#guard(() => handle?.closed());
+          end();
+        },
+      },
+      port.name === "page" ? this.#bridges : undefined,
+    );
     const attach = (host: Connects): void => {
       this.#guard(() => {
         handle = host.connect(
           sender,
-          (message) => post(port, message),
+          (message) => wire.post(message),
           () => {
-            port.disconnect();
+            wire.close();
             end();
           },
         );
@@ -122,7 +130,7 @@ class Supervisor {
       }
       for (const message of early.splice(0)) receive(message);
     };
-    this.#open.set(port, attach);
+    this.#open.set(wire, attach);
     if (this.#host) attach(this.#host);
   }
 
@@ -159,17 +167,9 @@ class Supervisor {
     const reason = error instanceof Error ? error.message : String(error);
     console.error("mooring: the node crashed and is started anew:", error);
     const pause = noteCrash(reason, Date.now());
-    for (const port of this.#open.keys()) port.disconnect();
+    for (const wire of this.#open.keys()) wire.close();
     this.#open.clear();
     setTimeout(() => location.reload(), pause);
-  }
-}
-
-function post(port: chrome.runtime.Port, message: unknown): void {
-  try {
-    port.postMessage(message);
-  } catch {
-    // Closed on the other side; its event is on the way.
   }
 }
 

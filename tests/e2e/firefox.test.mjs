@@ -5,6 +5,7 @@ const host = enterNamespace();
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freshSite, inOneBrowser } from "./support/both.mjs";
+import { carries } from "./support/bridge.mjs";
 import { launchFirefox } from "./support/firefox.mjs";
 import { available, call, request } from "./support/page.mjs";
 import { allowed, dial, echoes, losesItsNetwork, manyEchoes } from "./support/scenarios.mjs";
@@ -24,6 +25,16 @@ test("streams echo what was sent, byte for byte", async (t) => {
   await dial(page, server);
   await echoes(page, server.peer, [1, 262_144, 1024 * 1024]);
   await manyEchoes(page, server.peer, 200, 20);
+  await page.close();
+});
+
+test("streams go past the runtime Port", async (t) => {
+  const open = async () => {
+    const page = await allowed(firefox, await freshSite(t));
+    await dial(page, server);
+    return page;
+  };
+  const page = await carries(firefox, open, server, { past: true });
   await page.close();
 });
 

@@ -93,6 +93,11 @@ const routes = {
     body: page("strict", `<script src="/client.js"></script>`),
     headers: { "content-security-policy": "default-src 'none'; script-src 'self'" },
   }),
+  // Frames must agree to be in such a page, and the extension's do not.
+  "/isolated": () => ({
+    body: page("isolated", `<script src="/client.js"></script>`),
+    headers: { "cross-origin-embedder-policy": "require-corp", "cross-origin-opener-policy": "same-origin" },
+  }),
   "/prerendered": () => ({
     body: page(
       "prerendered",

@@ -1,0 +1,95 @@
+/**
+ * The way to one of our own contexts: its runtime Port and, for a document that carries much, a MessagePort beside it.
+ * Who is at the other end the browser says by the Port; its end is the end of both.
+ */
+import { ASK, MOVED, type Offer } from "../bridge/messages";
+import type { Bridges } from "./bridges";
+
+export interface WireEvents {
+  message(message: unknown): void;
+  /** The other end is gone. */
+  closed(): void;
+}
+
+export class Wire {
+  readonly #port: chrome.runtime.Port;
+  readonly #events: WireEvents;
+  #bridge: MessagePort | undefined;
+  #offered = false;
+  #closed = false;
+
+  /** `bridges`: for those who may have a MessagePort. */
+  constructor(port: chrome.runtime.Port, events: WireEvents, bridges?: Bridges) {
+    this.#port = port;
+    this.#events = events;
+    port.onMessage.addListener((message: unknown) => {
+      switch (bridges && kind(message)) {
+        case ASK.t:
+          this.#offer(bridges!);
+          return;
+        case MOVED.t:
+          this.#listen();
+          return;
+        default:
+          events.message(message);
+      }
+    });
+    port.onDisconnect.addListener(() => {
+      void chrome.runtime.lastError;
+      this.#end();
+      events.closed();
+    });
+  }
+
+  post(message: unknown): void {
+    try {
+      (this.#bridge ?? this.#port).postMessage(message);
+    } catch {
+      // Closed on the other side; its event is on the way.
+    }
+  }
+
+  /** Hangs up; the caller knows, so no event. */
+  close(): void {
+    this.#end();
+    this.#port.disconnect();
+  }
+
+  /** Once for each Port: a document asks for what it lacks when it connects anew. */
+  #offer(bridges: Bridges): void {
+    if (this.#offered) return;
+    this.#offered = true;
+    const token = bridges.offer((bridge) => this.#move(bridge));
+    if (token !== undefined) this.post({ t: "bridge", token } satisfies Offer);
+  }
+
+  #move(bridge: MessagePort): void {
+    if (this.#closed) {
+      bridge.close();
+      return;
+    }
+    this.post(MOVED);
+    this.#bridge = bridge;
+  }
+
+  /** All that the other end sent on the Port is here; what waits in the MessagePort may come. */
+  #listen(): void {
+    const bridge = this.#bridge;
+    if (!bridge) return;
+    // A message that cannot be read is a message lost: better an end that everybody sees.
+    bridge.onmessageerror = () => {
+      this.close();
+      this.#events.closed();
+    };
+    bridge.onmessage = ({ data }) => this.#events.message(data);
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#bridge?.close();
+  }
+}
+
+function kind(message: unknown): unknown {
+  return typeof message === "object" && message !== null ? (message as { t?: unknown }).t : undefined;
+}
