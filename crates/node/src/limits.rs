@@ -245,6 +245,10 @@ pub(crate) const PROVIDERS: usize = 1000;
 pub(crate) const LOOKUP_REQUESTS: u32 = 256;
 /// Bytes that one lookup keeps of what it is told of peers to ask; some 700 of them.
 pub(crate) const LOOKUP_BYTES: usize = 256 * 1024;
+/// An address that led nowhere is left out of lookups for so long: the dead are named for a long time, and each costs 10 s to wait for.
+pub(crate) const LOOKUP_DEAD: Duration = Duration::from_secs(2 * 60);
+/// Such addresses; over that, those that are out next are forgotten.
+pub(crate) const LOOKUP_DEAD_ADDRESSES: usize = 512;
 /// Lookups that wait for their turn, of all sites together; each site may have 64 requests in flight.
 pub(crate) const LOOKUPS_WAITING: usize = 256;
 /// How long a lookup waits for connections that are new, where nobody is known who could be asked: identify takes one round trip.

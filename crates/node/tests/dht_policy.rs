@@ -131,6 +131,27 @@ async fn a_lookup_reaches_private_addresses_only_for_who_may() {
     assert_eq!(counter.seen(), seen);
 }
 
+/// The dead are named for a long time; whoever was not there is not tried by each lookup anew.
+#[tokio::test]
+async fn an_address_that_led_nowhere_is_left_alone_for_a_while() {
+    let counter = Counter::start().await;
+    let entry = peer(PeerId::random(), std::slice::from_ref(&counter.address));
+    let dht = FakeDht::start(Box::new(move |question| {
+        answer(question, &[closer(&entry)])
+    }))
+    .await;
+    let client = client_of(&dht).await;
+    let mut seen = Vec::new();
+    for n in 0..3 {
+        let closest = client
+            .handle
+            .closest_peers(hash(n), options(Scope::PRIVATE));
+        assert_eq!(soon("closest", closest).await.unwrap().len(), 1);
+        seen.push(counter.seen());
+    }
+    assert_eq!(seen, [1, 1, 1]);
+}
+
 /// The other way round: what the node knows only because a near peer is connected.
 #[tokio::test]
 async fn a_near_peer_leaves_the_table_with_its_connection() {

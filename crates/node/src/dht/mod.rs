@@ -5,6 +5,7 @@
 //! private ones only while a lookup that may reach them has that peer among those it may ask. What an answer may cost is bounded here
 //! as well, and the addresses of providers, which libp2p does not tell, are taken from here.
 
+mod dead;
 mod filter;
 mod key;
 pub(crate) mod record;
@@ -30,6 +31,7 @@ use web_time::Instant;
 
 pub use self::key::DhtKey;
 use self::{
+    dead::Dead,
     filter::{dialable, found, without_private, written_by},
     store::Store,
     watch::Watch,
@@ -73,6 +75,8 @@ pub(crate) struct Behaviour {
     ended: HashSet<QueryId>,
     /// Private addresses that are being dialed for a lookup.
     approvals: HashMap<ConnectionId, (PeerId, Approval)>,
+    /// What lookups would wait for in vain.
+    dead: Dead,
     events: VecDeque<Event>,
 }
 
@@ -115,6 +119,7 @@ impl Behaviour {
             watches: HashMap::new(),
             ended: HashSet::new(),
             approvals: HashMap::new(),
+            dead: Dead::default(),
             events: VecDeque::new(),
         })
     }
@@ -290,10 +295,12 @@ impl Behaviour {
             if peer.node_id == self.local || enough {
                 continue;
             }
-            let multiaddrs = dialable(&peer.multiaddrs, scope);
-            let reachable = !multiaddrs.is_empty()
-                || self.connected.contains_key(&peer.node_id)
-                || !dialable(&self.addresses(peer.node_id), scope).is_empty();
+            let multiaddrs = self.alive(dialable(&peer.multiaddrs, scope));
+            let reachable =
+                !multiaddrs.is_empty() || self.connected.contains_key(&peer.node_id) || {
+                    let known = self.addresses(peer.node_id);
+                    !self.alive(dialable(&known, scope)).is_empty()
+                };
             let admitted = reachable
                 && self
                     .watches
@@ -306,6 +313,17 @@ impl Behaviour {
         kept
     }
 
+    /// The network is another one: what led nowhere may lead somewhere.
+    pub(crate) fn forget_dead(&mut self) {
+        self.dead = Dead::default();
+    }
+
+    /// Without what led nowhere a moment ago.
+    fn alive(&self, mut addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
+        addresses.retain(|address| !self.dead.contains(address));
+        addresses
+    }
+
     /// The dial that libp2p wants for its lookups, with the addresses that may be.
     fn dial(&mut self, peer: PeerId) -> DialOpts {
         let wide = self
@@ -313,7 +331,9 @@ impl Behaviour {
             .values()
             .any(|watch| watch.reaches_privately(&peer));
         let scope = if wide { Scope::PRIVATE } else { self.scope };
+        self.dead.forget(Instant::now());
         let known = self.addresses(peer);
+        let known = self.alive(known);
         let mut addresses = Vec::new();
         for address in known {
             if !addresses.contains(&address) && judge(&address, scope).is_ok() {
@@ -490,9 +510,11 @@ impl NetworkBehaviour for Behaviour {
                 let connections = self.connected.entry(it.peer_id).or_default();
                 connections.insert(it.connection_id, near);
                 self.approvals.remove(&it.connection_id);
+                self.dead.revive(address);
             }
             FromSwarm::ConnectionClosed(it) => self.on_closed(it.peer_id, it.connection_id),
             FromSwarm::DialFailure(it) => {
+                self.dead.note(it.error, Instant::now());
                 self.approvals.remove(&it.connection_id);
             }
             _ => {}
