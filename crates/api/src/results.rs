@@ -202,3 +202,38 @@ pub struct Stream {
     /// The remote.
     pub peer: String,
 }
+
+/// `dht.findPeer`, and a provider among those of `dht.findProviders`. What peers of the DHT say; nobody has proven it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct FoundPeer {
+    /// Its id.
+    pub peer: String,
+    /// Where it is said to listen; perhaps nowhere. Without `privateNetwork`, global addresses only.
+    pub addresses: Vec<String>,
+}
+
+/// `dht.closestPeers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct ClosestPeers {
+    /// Their ids, the closest first; 20 at most.
+    pub peers: Vec<String>,
+}
+
+/// `dht.findProviders`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Providers {
+    /// Those that were found, in no order.
+    pub providers: Vec<FoundPeer>,
+}
+
+/// `dht.get`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct DhtRecord {
+    /// The value that a peer answered with.
+    #[cfg_attr(test, ts(type = "Uint8Array"))]
+    pub value: crate::params::Bytes,
+}

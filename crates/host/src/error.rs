@@ -52,7 +52,7 @@ pub(crate) fn from_node(from: &mooring_node::Error) -> ErrorObject {
         ),
         Node::Paused => error(ErrorCode::DialFailed, "The user has paused the node."),
         Node::Timeout => timeout(),
-        Node::NotFound => error(ErrorCode::NotFound, "Nothing is known of that peer."),
+        Node::NotFound => error(ErrorCode::NotFound, "Nothing is known under that name."),
         Node::LimitExceeded { what, retry_after } => error(
             ErrorCode::LimitExceeded,
             format!("The node is at its limit: {what}."),
@@ -63,7 +63,10 @@ pub(crate) fn from_node(from: &mooring_node::Error) -> ErrorObject {
             "The remote speaks none of the protocols.",
         ),
         Node::StreamReset => error(ErrorCode::StreamReset, "The stream ended abruptly."),
-        Node::NoPeers => error(ErrorCode::NoPeers, "There is nobody to ask."),
+        Node::NoPeers => error(
+            ErrorCode::NoPeers,
+            "There is nobody to ask, or to store with.",
+        ),
         Node::Unsupported(_) => error(ErrorCode::Unsupported, from.to_string()),
         Node::Stopped => not_running("The node has stopped."),
         // Only from starting a node, which no request does.

@@ -32,6 +32,16 @@ pub const REQUESTS_PER_SECOND: u32 = 1000;
 pub const DIAL_BURST: u32 = 64;
 /// Dials a second after that: a page that dials more is scanning.
 pub const DIALS_PER_SECOND: u32 = 8;
+/// Lookups in the DHT at once: as many as requests may be in flight by the contract.
+pub const LOOKUP_BURST: u32 = 64;
+/// Lookups a second after that: each asks some dozens of peers.
+pub const LOOKUPS_PER_SECOND: u32 = 8;
+/// Lookups of one origin in flight: the node works on a few at a time and shares the turns between the origins.
+pub const MAX_LOOKUPS_PER_ORIGIN: u32 = 64;
+/// Most providers that one lookup may ask for.
+pub const MAX_PROVIDERS: u32 = 1000;
+/// Most bytes of a record: what servers of the DHT take in a message of 16 KiB, as small ones are.
+pub const MAX_RECORD_VALUE: usize = 8 * 1024;
 /// Events a second to one document; a remote that makes connections come and go must not drown a page.
 pub const EVENTS_PER_SECOND: u32 = 500;
 
@@ -140,6 +150,13 @@ pub fn reported() -> BTreeMap<String, u32> {
         ("quickRequestsPerSecond", QUICK_PER_SECOND),
         ("dialsAtOnce", DIAL_BURST),
         ("dialsPerSecond", DIALS_PER_SECOND),
+        ("lookupsAtOnce", LOOKUP_BURST),
+        ("lookupsPerSecond", LOOKUPS_PER_SECOND),
+        ("lookupsInFlight", MAX_LOOKUPS_PER_ORIGIN),
+        (
+            "providedKeys",
+            u32::try_from(mooring_node::limits::PROVIDED_PER_OWNER).unwrap_or(u32::MAX),
+        ),
         ("streams", MAX_STREAMS_PER_ORIGIN),
         (
             "handledProtocols",

@@ -1,5 +1,6 @@
 //! A page's port: one session a document.
 
+pub(crate) mod dht;
 pub(crate) mod dispatch;
 mod envelope;
 pub(crate) mod events;
@@ -29,9 +30,9 @@ use crate::{
     grants::Document,
     host::Core,
     limits::{
-        DIAL_BURST, DIALS_PER_SECOND, DOCUMENT_RETURN, EVENTS_PER_SECOND, MAX_ORIGINS,
-        MAX_SESSIONS, MAX_SESSIONS_PER_ORIGIN, PROMPT_BURST, PROMPT_REFILL, QUICK_PER_SECOND,
-        REQUESTS_PER_SECOND,
+        DIAL_BURST, DIALS_PER_SECOND, DOCUMENT_RETURN, EVENTS_PER_SECOND, LOOKUP_BURST,
+        LOOKUPS_PER_SECOND, MAX_ORIGINS, MAX_SESSIONS, MAX_SESSIONS_PER_ORIGIN, PROMPT_BURST,
+        PROMPT_REFILL, QUICK_PER_SECOND, REQUESTS_PER_SECOND,
     },
     prompt::Asking,
     quota::Bucket,
@@ -50,6 +51,8 @@ pub(crate) struct Site {
     pub(crate) quick: Bucket,
     pub(crate) requests: Bucket,
     pub(crate) dials: Bucket,
+    pub(crate) lookups: Bucket,
+    pub(crate) lookups_in_flight: Rc<Cell<u32>>,
     pub(crate) prompts: Bucket,
     pub(crate) asking: RefCell<Asking>,
 }
@@ -65,6 +68,8 @@ impl Site {
             quick: Bucket::per_second(QUICK_PER_SECOND, QUICK_PER_SECOND),
             requests: Bucket::per_second(REQUESTS_PER_SECOND, REQUESTS_PER_SECOND),
             dials: Bucket::per_second(DIAL_BURST, DIALS_PER_SECOND),
+            lookups: Bucket::per_second(LOOKUP_BURST, LOOKUPS_PER_SECOND),
+            lookups_in_flight: Rc::default(),
             prompts: Bucket::every(PROMPT_BURST, PROMPT_REFILL),
             asking: RefCell::default(),
         }
@@ -416,6 +421,7 @@ pub(crate) fn close(core: &Rc<Core>, session: &Rc<Session>) {
             .retain_documents(|document| *document != session.document);
     core.note_grants();
     if ended {
+        dht::stop_without_grant(core, session.origin());
         permissions::save_soon(core);
     }
 }

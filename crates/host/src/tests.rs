@@ -1,5 +1,6 @@
 //! The host as a whole, driven the way the extension's ports drive it.
 
+mod dht;
 mod dispatch;
 mod handlers;
 mod network;

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use libp2p::{
-    PeerId, StreamProtocol, connection_limits,
+    PeerId, connection_limits,
     connection_limits::ConnectionLimits,
-    gossipsub, identify, kad,
-    kad::store::{MemoryStore, MemoryStoreConfig},
-    ping, relay,
+    gossipsub, identify, ping, relay,
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
 };
 
 use mooring_webrtc::signalled;
 
 use crate::{
-    Config, Error, Role,
+    Config, Error,
+    address_policy::Gate,
+    dht,
     limits::{
-        self, CONNECTION_MARGIN, GOSSIP_MESSAGE, GOSSIP_QUEUE, GOSSIP_TOPICS_PER_PEER,
-        PING_INTERVAL, PING_TIMEOUT,
+        CONNECTION_MARGIN, GOSSIP_MESSAGE, GOSSIP_QUEUE, GOSSIP_TOPICS_PER_PEER, PING_INTERVAL,
+        PING_TIMEOUT,
     },
     pong,
     relay_server::{self, Unanswered},
@@ -39,7 +39,7 @@ pub(crate) struct Behaviour {
     pub(crate) streams: streams::Behaviour,
     pub(crate) identify: identify::Behaviour,
     pub(crate) ping: pong::Behaviour,
-    pub(crate) kad: kad::Behaviour<MemoryStore>,
+    pub(crate) kad: dht::Behaviour,
     pub(crate) gossipsub: Gossipsub,
     pub(crate) relay_client: relay::client::Behaviour,
     pub(crate) webrtc: signalled::Behaviour,
@@ -47,7 +47,7 @@ pub(crate) struct Behaviour {
 }
 
 impl Behaviour {
-    pub(crate) fn new(config: &Config, clients: Clients) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, gate: &Arc<Gate>, clients: Clients) -> Result<Self, Error> {
         let local = config.keypair.public().to_peer_id();
         Ok(Self {
             connection_limits: connection_limits(&config.limits),
@@ -64,7 +64,7 @@ impl Behaviour {
                     .with_interval(PING_INTERVAL)
                     .with_timeout(PING_TIMEOUT),
             ),
-            kad: kad(config, local)?,
+            kad: dht::Behaviour::new(config, Arc::clone(gate))?,
             gossipsub: gossipsub(config)?,
             relay_client: clients.relay,
             webrtc: clients.webrtc,
@@ -83,39 +83,6 @@ fn connection_limits(limits: &crate::Limits) -> connection_limits::Behaviour {
             .with_max_pending_incoming(Some(limits.pending_incoming))
             .with_max_pending_outgoing(Some(limits.pending_outgoing)),
     )
-}
-
-fn kad(config: &Config, local: PeerId) -> Result<kad::Behaviour<MemoryStore>, Error> {
-    let protocol = StreamProtocol::try_from_owned(config.kad_protocol.clone())
-        .map_err(|_| Error::Config(format!("{:?} is no protocol id", config.kad_protocol)))?;
-    let store = MemoryStore::with_config(
-        local,
-        MemoryStoreConfig {
-            max_records: config.limits.kad_records,
-            max_value_bytes: config.limits.kad_record_bytes,
-            max_providers_per_key: kad::K_VALUE.get(),
-            max_provided_keys: config.limits.kad_provided_keys,
-        },
-    );
-    let mut options = kad::Config::new(protocol);
-    options
-        .set_query_timeout(limits::KAD_QUERY_TIMEOUT)
-        // Only addresses that this node can dial take a place: they are added by hand.
-        .set_kbucket_inserts(kad::BucketInserts::Manual)
-        .set_caching(kad::Caching::Disabled)
-        .set_max_packet_size(limits::KAD_PACKET)
-        .set_periodic_bootstrap_interval(Some(limits::KAD_BOOTSTRAP_INTERVAL));
-    if config.role == Role::Client {
-        // A client stores nothing for others.
-        options.set_record_filtering(kad::StoreInserts::FilterBoth);
-    }
-    let mut kad = kad::Behaviour::with_config(local, store, options);
-    // By hand: left alone, it would switch to server on the first confirmed circuit address.
-    kad.set_mode(Some(match config.role {
-        Role::Client => kad::Mode::Client,
-        Role::Server => kad::Mode::Server,
-    }));
-    Ok(kad)
 }
 
 fn gossipsub(config: &Config) -> Result<Gossipsub, Error> {

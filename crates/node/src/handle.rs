@@ -1,5 +1,7 @@
 //! The cloneable end of the node: each call is one command to the event loop and one answer.
 
+pub(crate) mod dht;
+
 use std::{
     future::Future,
     pin::Pin,
@@ -48,6 +50,7 @@ pub(crate) enum Command {
     SetPaused(bool, Reply<()>),
     SetPrivateStreams(bool, Reply<()>),
     SetNetwork(bool, Reply<()>),
+    Dht(dht::Command),
     /// A round trip that the handle measured.
     Measured(PeerId, Duration),
     Shutdown(Reply<()>),

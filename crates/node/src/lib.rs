@@ -18,6 +18,7 @@
 pub mod address_policy;
 mod behaviour;
 mod config;
+mod dht;
 mod error;
 mod event_loop;
 mod forward;
@@ -35,6 +36,7 @@ mod transport;
 mod types;
 
 pub use config::{Config, DEFAULT_KAD_PROTOCOL, Role, Services};
+pub use dht::DhtKey;
 pub use error::Error;
 pub use event_loop::{EventLoop, new};
 pub use handle::{Events, Handle, Listeners};
@@ -43,6 +45,6 @@ pub use meter::{Measure, Meter, Refusal, Toward};
 pub use mooring_webrtc::signalled::{IceServer, IceServers};
 pub use streams::{IncomingStreams, Stream};
 pub use types::{
-    Connection, DialRequest, Direction, Event, IncomingStream, ListenerEvent, OpenStream,
-    OpenedStream, Owner, Path, Peer, RelayStatus, Scope, TransportKind,
+    Connection, DialRequest, Direction, Event, FoundPeer, IncomingStream, ListenerEvent,
+    LookupOptions, OpenStream, OpenedStream, Owner, Path, Peer, RelayStatus, Scope, TransportKind,
 };

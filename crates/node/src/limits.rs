@@ -35,8 +35,10 @@ pub struct Limits {
     pub kad_records: usize,
     /// Bytes of one DHT record.
     pub kad_record_bytes: usize,
-    /// Keys that this node provides, and providers it keeps of others.
+    /// Keys that this node provides, and as many that it keeps providers of for others.
     pub kad_provided_keys: usize,
+    /// Lookups in the DHT under way at once; further ones wait for their turn.
+    pub lookups: usize,
     /// As a relay for others.
     pub relay_server: RelayLimits,
 }
@@ -60,7 +62,9 @@ impl Limits {
             relay_reservations: 3,
             kad_records: 64,
             kad_record_bytes: 8 * 1024,
-            kad_provided_keys: 64,
+            kad_provided_keys: 256,
+            // Each dials three peers at a time, of the 16 that may be dialed at once.
+            lookups: 5,
             relay_server: RelayLimits::default(),
         }
     }
@@ -83,6 +87,7 @@ impl Limits {
             kad_records: 4096,
             kad_record_bytes: 16 * 1024,
             kad_provided_keys: 4096,
+            lookups: 16,
             relay_server: RelayLimits::default(),
         }
     }
@@ -224,8 +229,46 @@ pub(crate) const KAD_QUERY_TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const KAD_PACKET: usize = 64 * 1024;
 /// How often the routing table is refreshed.
 pub(crate) const KAD_BOOTSTRAP_INTERVAL: Duration = Duration::from_secs(10 * 60);
-/// Addresses of one peer in the routing table; others would only cost dials.
+/// Addresses of one peer in the routing table, in an answer and of a provider; others would only cost dials.
 pub(crate) const KAD_ADDRESSES: usize = 8;
+/// Bytes of a key: a CID with a 64-byte digest stays far below, in any base.
+pub(crate) const KAD_KEY: usize = 512;
+/// How long records and providers are kept, and asked to be kept (libp2p/specs, kad-dht).
+pub(crate) const KAD_RECORD_TTL: Duration = Duration::from_secs(48 * 60 * 60);
+/// A full store is looked through for what has expired at most this often.
+pub(crate) const KAD_SWEEP: Duration = Duration::from_secs(60);
+/// Peers taken from one answer: what the specification says there are.
+pub(crate) const ANSWER_PEERS: usize = 20;
+/// Providers that one lookup gives back at most; the page API's own.
+pub(crate) const PROVIDERS: usize = 1000;
+/// Requests that one lookup makes: an honest one in the largest DHT there is makes some dozens.
+pub(crate) const LOOKUP_REQUESTS: u32 = 256;
+/// Bytes that one lookup keeps of what it is told of peers to ask; some 700 of them.
+pub(crate) const LOOKUP_BYTES: usize = 256 * 1024;
+/// An address that led nowhere is left out of lookups for so long: the dead are named for a long time, and each costs 10 s to wait for.
+pub(crate) const LOOKUP_DEAD: Duration = Duration::from_secs(2 * 60);
+/// Such addresses; over that, those that are out next are forgotten.
+pub(crate) const LOOKUP_DEAD_ADDRESSES: usize = 512;
+/// Lookups that wait for their turn, of all sites together; each site may have 64 requests in flight.
+pub(crate) const LOOKUPS_WAITING: usize = 256;
+/// How long a lookup waits for connections that are new, where nobody is known who could be asked: identify takes one round trip.
+pub(crate) const LOOKUP_PATIENCE: Duration = Duration::from_secs(3);
+/// So much before its caller gives up, a lookup answers with what it has.
+pub(crate) const LOOKUP_MARGIN: Duration = Duration::from_millis(200);
+/// How long the answer to a put waits for the other peers once one has the record; they get it all the same.
+pub(crate) const PUT_PATIENCE: Duration = Duration::from_secs(5);
+/// Announcements of a provider are not answered: they get so long to arrive, so that who looks next finds it.
+pub(crate) const PROVIDE_SETTLE: Duration = Duration::from_millis(300);
+/// Keys that one site provides at once.
+pub const PROVIDED_PER_OWNER: usize = 64;
+/// How often a provided key is announced anew, well within [`KAD_RECORD_TTL`]; others drop addresses after a day.
+pub(crate) const PROVIDE_INTERVAL: Duration = Duration::from_secs(12 * 60 * 60);
+/// When it is announced again after nobody took it.
+pub(crate) const PROVIDE_RETRY: Duration = Duration::from_secs(5 * 60);
+/// When it is announced again after this node's addresses have changed: relays come and go together.
+pub(crate) const PROVIDE_MOVED: Duration = Duration::from_secs(30);
+/// Keys announced anew at the same time.
+pub(crate) const PROVIDES_AT_ONCE: usize = 2;
 
 /// One published message with its envelope; gossipsub's usual bound.
 pub(crate) const GOSSIP_MESSAGE: usize = 64 * 1024;

@@ -75,6 +75,13 @@ impl PeerStore {
         record.agent = Some(agent).filter(|agent| !agent.is_empty());
     }
 
+    /// Has it said what it speaks?
+    pub(crate) fn is_identified(&self, peer: &PeerId) -> bool {
+        self.peers
+            .get(peer)
+            .is_some_and(|record| !record.protocols.is_empty())
+    }
+
     pub(crate) fn measured(&mut self, peer: PeerId, rtt: Duration) {
         self.record(peer).rtt = Some(rtt);
     }
@@ -130,6 +137,17 @@ impl PeerStore {
         record.touched = Instant::now();
         record
     }
+}
+
+/// What is worth keeping of addresses that somebody says a peer has.
+pub(crate) fn usable_all(addresses: &[Multiaddr], peer: PeerId) -> Vec<Multiaddr> {
+    let mut all = Vec::new();
+    for address in addresses.iter().filter_map(|it| usable(it, peer)) {
+        if all.len() < PEER_ADDRESSES && !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    all
 }
 
 /// The address without its trailing `/p2p/<peer>`; nothing for one that leads to somebody else or

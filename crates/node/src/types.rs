@@ -64,6 +64,26 @@ pub struct DialRequest {
     pub timeout: Duration,
 }
 
+/// On whose behalf a lookup in the DHT is made.
+#[derive(Clone, Debug)]
+pub struct LookupOptions {
+    /// Who asks; the turns of those who have to wait are shared between them.
+    pub owner: Owner,
+    /// Which addresses may be dialed for it, and told.
+    pub scope: Scope,
+    /// Time limit of the whole request.
+    pub timeout: Duration,
+}
+
+/// A peer as the DHT tells of it: nobody has proven any of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundPeer {
+    /// Its id.
+    pub peer: PeerId,
+    /// Where it is said to listen, without `/p2p/<peer>`; perhaps nowhere.
+    pub addresses: Vec<Multiaddr>,
+}
+
 /// A request to open a stream.
 #[derive(Clone, Debug)]
 pub struct OpenStream {

@@ -28,6 +28,15 @@ impl Needs {
                 .chain(scope.map(dial))
                 .collect(),
             Work::Handle(protocols) => vec![streams(protocols)],
+            Work::Dht(lookup, scope) => {
+                let write = lookup.writes();
+                // What it may dial on the way may be taken back as well.
+                let private = scope.private_network.then(|| dial(*scope));
+                [Descriptor::Routing { write }]
+                    .into_iter()
+                    .chain(private)
+                    .collect()
+            }
             _ => match grant {
                 Some(GrantName::Identity) => vec![Descriptor::Identity {}],
                 Some(GrantName::Peers) => vec![Descriptor::Peers {}],

@@ -136,6 +136,7 @@ pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
         // After the requests were ended, so that none of them adds an interest behind its back.
         core.spawn(release_all(core.clone(), origin.to_owned(), all));
     }
+    super::dht::stop_without_grant(core, origin);
     core.note_grants();
     events::permissions_changed(core, origin);
 }

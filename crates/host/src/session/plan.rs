@@ -16,7 +16,7 @@ use mooring_api::{
 use mooring_node::{Scope, address_policy};
 use serde::Deserialize;
 
-use super::{Session, needs::Needs};
+use super::{Session, dht, needs::Needs};
 use crate::{
     Value,
     error::{error, from_node},
@@ -52,6 +52,7 @@ pub(super) enum Work {
     Unhandle(Vec<StreamProtocol>),
     Subscribe(Vec<EventName>),
     Unsubscribe(Vec<EventName>),
+    Dht(dht::Lookup, Scope),
     /// In the contract, and not in this build.
     NotBuilt(Method),
 }
@@ -65,7 +66,7 @@ pub(super) struct Plan {
 }
 
 /// -32602.
-fn bad(message: impl Into<String>) -> ErrorObject {
+pub(super) fn bad(message: impl Into<String>) -> ErrorObject {
     error(ErrorCode::InvalidParams, message)
 }
 
@@ -128,7 +129,7 @@ fn time_limit(method: Method, params: &Value) -> Result<Duration, ErrorObject> {
     }
 }
 
-fn read<T: for<'de> Deserialize<'de>>(params: Value) -> Result<T, ErrorObject> {
+pub(super) fn read<T: for<'de> Deserialize<'de>>(params: Value) -> Result<T, ErrorObject> {
     from_value(params).map_err(|fault| bad(format!("The parameters do not fit: {fault}.")))
 }
 
@@ -184,6 +185,13 @@ fn work(held: &[Descriptor], method: Method, mut params: Value) -> Result<Work, 
             Work::Subscribe(events)
         }
         Method::EventsUnsubscribe => Work::Unsubscribe(events(read(params)?)?),
+        Method::DhtFindPeer
+        | Method::DhtClosestPeers
+        | Method::DhtFindProviders
+        | Method::DhtProvide
+        | Method::DhtStopProviding
+        | Method::DhtGet
+        | Method::DhtPut => Work::Dht(dht::plan(held, method, params)?, scope(held)),
         later => {
             check_later(held, later, params)?;
             Work::NotBuilt(later)
@@ -201,22 +209,6 @@ fn check_later(held: &[Descriptor], method: Method, params: Value) -> Result<(),
             bytes(&params, "data")?;
             topic(held, &read::<params::Publish>(params)?.topic)?;
         }
-        Method::DhtFindPeer => {
-            peer(&read::<params::PeerOnly>(params)?.peer)?;
-        }
-        Method::DhtFindProviders => {
-            key(&params)?;
-            let limit = read::<params::FindProviders>(params)?.limit;
-            if limit.is_some_and(|limit| !(1..=MAX_PROVIDERS).contains(&limit)) {
-                return Err(bad(format!(
-                    "`limit` is a number from 1 to {MAX_PROVIDERS}."
-                )));
-            }
-        }
-        Method::DhtPut => {
-            key(&params)?;
-            bytes(&params, "value")?;
-        }
         Method::RendezvousRegister | Method::RendezvousDiscover | Method::RendezvousUnregister => {
             let rendezvous: params::Rendezvous = read(params)?;
             if rendezvous.namespace.is_empty() || rendezvous.namespace.len() > MAX_NAMESPACE {
@@ -232,8 +224,13 @@ fn check_later(held: &[Descriptor], method: Method, params: Value) -> Result<(),
                 )));
             }
         }
-        _ => key(&params)?,
+        _ => {}
     }
+    may_write(held, method)
+}
+
+/// Judges the caveat of `routing`.
+pub(super) fn may_write(held: &[Descriptor], method: Method) -> Result<(), ErrorObject> {
     let writes = held
         .iter()
         .any(|held| matches!(held, Descriptor::Routing { write: true }));
@@ -243,14 +240,10 @@ fn check_later(held: &[Descriptor], method: Method, params: Value) -> Result<(),
     Ok(())
 }
 
-/// Most providers that one lookup may ask for.
-const MAX_PROVIDERS: u32 = 1000;
 /// Longest namespace: libp2p/specs, rendezvous.
 const MAX_NAMESPACE: usize = 255;
 /// Longest life of a registration, in seconds: 72 hours, libp2p/specs, rendezvous.
 const MAX_TTL: u32 = 72 * 60 * 60;
-/// Longest key as text or bytes: a CID with a 64-byte digest stays far below, in any base.
-const MAX_KEY: usize = 512;
 
 fn bytes(params: &Value, name: &str) -> Result<(), ErrorObject> {
     match params.get(name) {
@@ -258,24 +251,6 @@ fn bytes(params: &Value, name: &str) -> Result<(), ErrorObject> {
         // serde would take an array or a string for bytes too.
         _ => Err(bad(format!("`{name}` is a Uint8Array."))),
     }
-}
-
-fn key(params: &Value) -> Result<(), ErrorObject> {
-    let fits = match params.get("key") {
-        Some(Value::Bytes(key)) => !key.is_empty() && key.len() <= MAX_KEY,
-        Some(Value::Text(key)) => {
-            !key.is_empty()
-                && key.len() <= MAX_KEY
-                && key.bytes().all(|byte| byte.is_ascii_graphic())
-        }
-        _ => false,
-    };
-    if fits {
-        return Ok(());
-    }
-    Err(bad(
-        "`key` is a Uint8Array, or a CID or multihash as a string.",
-    ))
 }
 
 fn topic(held: &[Descriptor], topic: &str) -> Result<(), ErrorObject> {
@@ -350,7 +325,7 @@ fn revocations(list: Option<Value>) -> Result<Option<Vec<Revocation>>, ErrorObje
     Ok(Some(taken))
 }
 
-fn peer(text: &str) -> Result<PeerId, ErrorObject> {
+pub(super) fn peer(text: &str) -> Result<PeerId, ErrorObject> {
     text.parse()
         .map_err(|_| bad("A peer is given by its peer id."))
 }

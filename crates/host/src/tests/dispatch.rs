@@ -137,6 +137,23 @@ fn the_order_of_judgement_is_the_contracts() {
             ),
             ("pubsub.subscribe", json!({"topic": ""}), -32602),
             ("dht.get", json!({"key": 5}), -32602),
+            ("dht.get", json!({"key": "no CID"}), -32602),
+            ("dht.get", json!({"key": ""}), -32602),
+            (
+                "dht.closestPeers",
+                json!({"key": &key.as_str().unwrap()[..40]}),
+                -32602,
+            ),
+            (
+                "dht.findProviders",
+                json!({"key": key, "limit": 1.5}),
+                -32602,
+            ),
+            (
+                "dht.findProviders",
+                json!({"key": key, "limit": 1001}),
+                -32602,
+            ),
             (
                 "dht.findProviders",
                 json!({"key": key, "limit": -1}),
@@ -266,10 +283,11 @@ fn the_order_of_judgement_is_the_contracts() {
             // Not built yet.
             ("pubsub.subscribe", json!({"topic": "news"}), 4200),
             ("pubsub.peers", json!({"topic": "room-7"}), 4200),
-            ("dht.findPeer", json!({"peer": peer}), 4200),
-            ("dht.closestPeers", json!({"key": key}), 4200),
-            ("dht.findProviders", json!({"key": key}), 4200),
-            ("dht.get", json!({"key": key}), 4200),
+            // Nobody is there to ask.
+            ("dht.findPeer", json!({"peer": peer}), 5009),
+            ("dht.closestPeers", json!({"key": key}), 5009),
+            ("dht.findProviders", json!({"key": key}), 5009),
+            ("dht.get", json!({"key": key}), 5009),
             (
                 "rendezvous.discover",
                 json!({"namespace": "a", "point": peer}),

@@ -130,6 +130,7 @@ impl EventLoop {
 
     /// The user lets the node go on, or the network is back.
     pub(super) fn bootstrap_now(&mut self) {
+        self.swarm.behaviour_mut().kad.forget_dead();
         let now = Instant::now();
         for target in self.bootstrap.targets.values_mut() {
             target.due = now;

@@ -91,6 +91,7 @@ impl EventLoop {
                 self.set_network(available);
                 let _ = reply.send(Ok(()));
             }
+            Command::Dht(command) => self.on_dht_command(command),
             Command::Measured(peer, rtt) => self.on_measured(peer, rtt),
             // The loop takes it before it comes here.
             Command::Shutdown(reply) => {
@@ -157,6 +158,7 @@ impl EventLoop {
         self.gate.set_paused(paused);
         if paused {
             self.dials.fail_all(&Error::Paused);
+            self.fail_lookups(&Error::Paused);
             self.upgrades.clear();
             self.network.forget_all();
             self.disconnect_all();

@@ -6,7 +6,9 @@ mod bootstrap;
 mod commands;
 mod connections;
 mod dials;
+mod lookups;
 mod network;
+mod provides;
 mod relays;
 mod subscribers;
 mod swarm_events;
@@ -20,7 +22,9 @@ use dials::Dials;
 use futures::{FutureExt, StreamExt, pin_mut, select};
 use futures_timer::Delay;
 use libp2p::{Multiaddr, Swarm, multiaddr::Protocol, swarm::SwarmEvent};
+use lookups::Lookups;
 use network::Network;
+use provides::Provides;
 use relays::Relays;
 use subscribers::Subscribers;
 use upgrades::Upgrades;
@@ -59,6 +63,8 @@ pub struct EventLoop {
     peers: PeerStore,
     interests: Interests,
     dials: Dials,
+    lookups: Lookups,
+    provides: Provides,
     relays: Relays,
     upgrades: Upgrades,
     bootstrap: Bootstrap,
@@ -79,7 +85,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
     };
     let gate = Gate::new(scope);
     let (transport, clients) = transport::build(&config, &gate)?;
-    let behaviour = Behaviour::new(&config, clients)?;
+    let behaviour = Behaviour::new(&config, &gate, clients)?;
     let bootstrap = Bootstrap::new(&config.bootstrap)?;
     let mut swarm = Swarm::new(
         transport,
@@ -125,6 +131,8 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         connections: Connections::default(),
         peers: PeerStore::new(config.limits.peers),
         dials: Dials::default(),
+        lookups: Lookups::default(),
+        provides: Provides::new(config.limits.kad_provided_keys),
         relays: Relays::new(config.limits.relay_reservations),
         upgrades: Upgrades::default(),
         bootstrap,
@@ -189,6 +197,8 @@ impl EventLoop {
     fn tick(&mut self) {
         let now = Instant::now();
         self.dials.expire(now);
+        self.tick_lookups(now);
+        self.tick_provides(now);
         self.tick_connections(now);
         self.tick_relays(now);
         self.tick_upgrades(now);
@@ -202,6 +212,7 @@ impl EventLoop {
         let housekeeping = now.checked_add(HOUSEKEEPING).unwrap_or(now);
         [
             self.dials.next_deadline(),
+            self.lookups.next_deadline(),
             self.connections.next_deadline(),
             self.relays.next_deadline(),
             self.upgrades
@@ -224,6 +235,7 @@ impl EventLoop {
     /// Says goodbye to everybody, within a grace period.
     async fn close_all(&mut self) {
         self.dials.fail_all(&Error::Stopped);
+        self.fail_lookups(&Error::Stopped);
         self.disconnect_all();
         let deadline = Delay::new(SHUTDOWN_GRACE).fuse();
         pin_mut!(deadline);

@@ -16,7 +16,7 @@ use crate::{
     Error, Scope,
     address_policy::judge,
     behaviour::BehaviourEvent,
-    limits::{EXTERNAL_ADDRESSES, IDLE_TIMEOUT, KAD_ADDRESSES, PING_FAILURES, UPKEEP_KEEP},
+    limits::{EXTERNAL_ADDRESSES, IDLE_TIMEOUT, PING_FAILURES, UPKEEP_KEEP},
     meter::Measure,
     streams::Idle,
     types::{Event, ListenerEvent, Path, TransportKind},
@@ -94,6 +94,7 @@ impl EventLoop {
                 self.events.emit(&Event::AddressesChanged);
             }
             SwarmEvent::ExternalAddrConfirmed { .. } | SwarmEvent::ExternalAddrExpired { .. } => {
+                self.provides.moved(Instant::now());
                 self.events.emit(&Event::AddressesChanged);
             }
             _ => {}
@@ -244,6 +245,7 @@ impl EventLoop {
                 relay_peer_id,
                 ..
             }) => self.on_relay_accepted(&relay_peer_id),
+            BehaviourEvent::Kad(event) => self.on_dht_event(event),
             _ => {}
         }
     }
@@ -252,21 +254,10 @@ impl EventLoop {
         self.peers.identified(peer, info);
         self.peers.trim(|peer| self.connections.is_connected(peer));
         let kad = &mut self.swarm.behaviour_mut().kad;
-        if kad
-            .protocol_names()
-            .iter()
-            .any(|name| info.protocols.contains(name))
-        {
-            // Only what this node could and may dial: others take a place and cost a time-out.
-            let dialable = info
-                .listen_addrs
-                .iter()
-                .filter(|address| judge(address, self.scope).is_ok())
-                .take(KAD_ADDRESSES);
-            for address in dialable {
-                kad.add_address(&peer, address.clone());
-            }
+        if kad.is_spoken(&info.protocols) {
+            kad.learned(peer, &info.listen_addrs);
         }
+        self.tick_lookups(Instant::now());
         if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
             self.on_relay_found(peer);
         }

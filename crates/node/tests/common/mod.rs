@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+pub mod kad;
 pub mod wire;
 
 use std::{future::Future, time::Duration};
