@@ -2,6 +2,7 @@
 import type { IdentityState } from "./IdentityState";
 import type { NodeState } from "./NodeState";
 import type { PopupConnection } from "./PopupConnection";
+import type { Relay } from "./Relay";
 import type { Site } from "./Site";
 
 /**
@@ -40,6 +41,10 @@ identity: IdentityState,
  * The node's own addresses.
  */
 addresses: Array<string>, 
+/**
+ * The relays that are connected.
+ */
+relays: Array<Relay>, 
 /**
  * The open connections, oldest first.
  */

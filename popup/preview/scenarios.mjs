@@ -25,6 +25,7 @@ const base = {
   iceServers: ["stun:stun.harbour.example:3478", "turn:turn.harbour.example:3478 boat rope"],
   identity: { state: "ready", peerId: OWN },
   addresses: [],
+  relays: [],
   connections: [],
   peers: 0,
   sites: [],
@@ -125,6 +126,10 @@ const busy = {
   addresses: [
     `/dns4/relay.harbour.example/tcp/443/tls/ws/p2p/${PEERS[1]}/p2p-circuit/p2p/${OWN}`,
     `/ip4/203.0.113.9/udp/4001/webrtc-direct/certhash/${HASH}/p2p/${PEERS[0]}/p2p-circuit/webrtc/p2p/${OWN}`,
+  ],
+  relays: [
+    { peerId: PEERS[1], reserved: true, failures: 0, cause: null, retryInMs: null },
+    { peerId: PEERS[0], reserved: false, failures: 3, cause: "Reservation limit exceeded", retryInMs: 180_000 },
   ],
   connections,
   peers: 7,

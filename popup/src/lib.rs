@@ -23,6 +23,7 @@ pub mod limits;
 pub mod link;
 pub mod pending;
 pub mod preferences;
+pub mod relay;
 pub mod rows;
 pub mod site;
 pub mod state;

@@ -5,7 +5,13 @@ use mooring_api::{
     results::NodeState,
 };
 
-use crate::{format, limits::MAX_TEXT, link::Phase, preferences::LastSeen};
+use crate::{
+    format,
+    limits::{MAX_ROWS, MAX_TEXT},
+    link::Phase,
+    preferences::LastSeen,
+    relay,
+};
 
 /// What a snapshot says, less its lists. Compared, so that nothing is told twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +32,8 @@ pub struct Head {
     pub identity: IdentityState,
     /// The node's own addresses.
     pub addresses: Vec<String>,
+    /// The relays it is connected to.
+    pub relays: Vec<relay::View>,
     /// Peers that are connected.
     pub peers: usize,
     /// Connections that are open.
@@ -50,6 +58,12 @@ impl Head {
             ice_servers: snapshot.ice_servers.clone(),
             identity: snapshot.identity.clone(),
             addresses: snapshot.addresses.clone(),
+            relays: snapshot
+                .relays
+                .iter()
+                .take(MAX_ROWS)
+                .map(relay::View::new)
+                .collect(),
             peers: usize::try_from(snapshot.peers).unwrap_or(usize::MAX),
             connections: snapshot.connections.len(),
             sites: snapshot.sites.len(),

@@ -101,8 +101,14 @@ test("an address is dialed by hand, its connection is shown, and hung up", async
   assert.match(await text(popup, by("peers")), /1 peer, 1 connection/);
   assert.equal(server.opened(), opened + 1);
 
+  // It relays: with the addresses through it stands how it is with it.
+  const relay = await popup.waitForSelector(`${by("relay")}[data-peer="${server.peer}"][data-reserved="true"]`);
+  assert.match(await relay.evaluate((element) => element.textContent), /reachable through it/);
+  await until("an address through it", async () => /p2p-circuit\/webrtc/.test(await text(popup, by("addresses"))));
+
   await row.$eval(by("hang-up"), (button) => button.click());
   await until("the row to go", async () => (await popup.$(rowOf(server.peer))) === null);
+  await until("the relay to go", async () => (await popup.$(by("relay"))) === null);
   await until("the server to notice", () => server.closed() === closed + 1);
   assert.equal(await popup.$(by("notice")), null);
 });

@@ -103,6 +103,8 @@ pub struct Snapshot {
     pub identity: IdentityState,
     /// The node's own addresses.
     pub addresses: Vec<String>,
+    /// The relays that are connected.
+    pub relays: Vec<Relay>,
     /// The open connections, oldest first.
     pub connections: Vec<PopupConnection>,
     /// Peers that are connected.
@@ -129,6 +131,23 @@ pub enum IdentityState {
         /// What was found, in words.
         detail: String,
     },
+}
+
+/// A relay that the node is connected to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Relay {
+    /// The relay.
+    pub peer_id: String,
+    /// Whether it holds a place for the node, so that others can reach it through this relay.
+    pub reserved: bool,
+    /// How often in a row it was asked and no place came of it that lasted.
+    pub failures: u32,
+    /// Why the last one ended, in words; null while there is one.
+    pub cause: Option<String>,
+    /// In how many milliseconds it is asked again; null when it is not.
+    pub retry_in_ms: Option<u32>,
 }
 
 /// A connection and who asked for it.

@@ -11,10 +11,10 @@ use futures::{FutureExt, select};
 use libp2p::PeerId;
 use mooring_api::{
     ErrorCode, ErrorObject,
-    popup::{Command, FromPopup, IdentityState, PopupConnection, Site, Snapshot, ToPopup},
+    popup::{Command, FromPopup, IdentityState, PopupConnection, Relay, Site, Snapshot, ToPopup},
     results::NodeState,
 };
-use mooring_node::{DialRequest, Owner, Scope, address_policy};
+use mooring_node::{DialRequest, Owner, RelayStatus, Scope, address_policy};
 
 use crate::{
     Outlet, Value,
@@ -138,6 +138,7 @@ struct NodeView {
     addresses: Vec<String>,
     connections: Vec<mooring_node::Connection>,
     agents: HashMap<PeerId, String>,
+    relays: Vec<Relay>,
 }
 
 /// The node answers in microseconds, or is not to be waited for.
@@ -159,6 +160,7 @@ async fn view(core: &Core, all: bool) -> NodeView {
                 .iter()
                 .map(ToString::to_string)
                 .collect();
+            view.relays = node.relays().await?.into_iter().map(relay).collect();
             let peers = node.peers().await?;
             view.agents = peers
                 .into_iter()
@@ -171,6 +173,18 @@ async fn view(core: &Core, all: bool) -> NodeView {
     select! {
         view = ask.fuse() => view.unwrap_or_default(),
         () = core.platform.sleep(NODE_ANSWER).fuse() => NodeView::default(),
+    }
+}
+
+fn relay(status: RelayStatus) -> Relay {
+    Relay {
+        peer_id: status.peer.to_string(),
+        reserved: status.reserved,
+        failures: status.failures,
+        cause: status.cause,
+        retry_in_ms: status
+            .retry_in
+            .map(|pause| u32::try_from(pause.as_millis()).unwrap_or(u32::MAX)),
     }
 }
 
@@ -192,6 +206,7 @@ async fn snapshot(core: &Rc<Core>) -> Snapshot {
         ice_servers: core.ice_servers.lines(),
         identity: state.identity,
         addresses: view.addresses,
+        relays: view.relays,
         connections: connections
             .into_iter()
             .map(|connection| PopupConnection {

@@ -8,5 +8,6 @@ mod pages;
 mod permissions;
 mod popup;
 mod private_streams;
+mod private_visits;
 mod remote;
 pub(crate) mod support;

@@ -6,6 +6,7 @@ use mooring_api::popup::IdentityState;
 use super::{
     copy,
     icons::{Icon, icon},
+    relays,
 };
 use crate::{format, limits::MAX_TEXT, pending::Subject, state::State};
 
@@ -84,6 +85,7 @@ pub fn own(state: State) -> impl IntoView {
                         {own_address(address, now.get_untracked().unwrap_or_default())}
                     </For>
                 </ul>
+                {relays::list(state)}
             </details>
         </section>
     }

@@ -5,6 +5,7 @@ mod copy;
 mod dial;
 mod icons;
 mod identity;
+mod relays;
 mod settings;
 mod sites;
 mod status;

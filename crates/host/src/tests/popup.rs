@@ -4,7 +4,10 @@ use mooring_api::{
 };
 use serde_json::json;
 
-use super::support::{Memory, World, run};
+use super::{
+    remote::server,
+    support::{Memory, World, run},
+};
 use crate::Value;
 
 #[test]
@@ -23,6 +26,29 @@ fn snapshots_come_at_once_and_follow() {
         world.page("https://a.example");
         tokio::time::sleep(std::time::Duration::from_secs(10)).await;
         assert!(popup.inbox.messages.borrow().is_empty());
+    });
+}
+
+#[test]
+fn it_shows_the_relays_that_make_the_node_reachable() {
+    run(false, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let (relay, address) = server().await;
+        let popup = world.popup();
+        popup.command(Command::Dial { address }).await.unwrap();
+        let snapshot = popup
+            .snapshot(|s| s.relays.iter().any(|relay| relay.reserved))
+            .await;
+        let peer = relay.local_peer_id().to_string();
+        assert_eq!(snapshot.relays.len(), 1);
+        assert_eq!(snapshot.relays[0].peer_id, peer);
+        assert_eq!(
+            (&snapshot.relays[0].cause, snapshot.relays[0].retry_in_ms),
+            (&None, None)
+        );
+        popup.command(Command::HangUp { peer }).await.unwrap();
+        popup.snapshot(|s| s.relays.is_empty()).await;
     });
 }
 

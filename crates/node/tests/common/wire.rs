@@ -6,12 +6,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use libp2p::{Multiaddr, multiaddr::Protocol};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
 };
 
@@ -29,6 +31,8 @@ pub struct Wire {
     /// The server's address through it.
     pub address: Multiaddr,
     carried: Arc<AtomicU64>,
+    /// Does it lead anywhere?
+    whole: watch::Sender<bool>,
     _links: JoinSet<()>,
 }
 
@@ -52,18 +56,50 @@ impl Wire {
             .collect();
         let carried = Arc::new(AtomicU64::new(0));
         let count = carried.clone();
+        let (whole, is_whole) = watch::channel(true);
         let mut links = JoinSet::new();
         links.spawn(async move {
             let mut links = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
+                if !*is_whole.borrow() {
+                    continue;
+                }
                 let far = TcpStream::connect(target).await.unwrap();
-                links.spawn(carry(near, far, count.clone(), limit, fault));
+                let (count, mut is_whole) = (count.clone(), is_whole.clone());
+                links.spawn(async move {
+                    tokio::select! {
+                        () = carry(near, far, count, limit, fault) => {}
+                        _ = is_whole.wait_for(|whole| !whole) => {}
+                    }
+                });
             }
         });
         Self {
             address,
             carried,
+            whole,
             _links: links,
+        }
+    }
+
+    /// Cuts what runs over it. Who connects from now on is hung up on, as by a host whose program has gone.
+    pub fn cut(&self) {
+        self.whole.send_replace(false);
+    }
+
+    /// Leads to the server again.
+    pub fn mend(&self) {
+        self.whole.send_replace(true);
+    }
+
+    /// Waits until nothing has passed for so long.
+    pub async fn quiet(&self, for_so_long: Duration) {
+        let mut before = (self.carried(), Instant::now());
+        while before.1.elapsed() < for_so_long {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if self.carried() != before.0 {
+                before = (self.carried(), Instant::now());
+            }
         }
     }
 
