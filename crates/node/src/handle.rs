@@ -1,6 +1,7 @@
 //! The cloneable end of the node: each call is one command to the event loop and one answer.
 
 pub(crate) mod dht;
+mod dial;
 
 use std::{
     future::Future,
@@ -19,7 +20,7 @@ use futures_timer::Delay;
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use crate::{
-    Error,
+    Error, Scope,
     limits::{COMMANDS, PING_ATTEMPTS, PING_TIMEOUT, QUERY_TIMEOUT},
     ping,
     streams::IncomingStreams,
@@ -38,6 +39,8 @@ pub(crate) enum Command {
     Listeners(Reply<Listeners>),
     /// The flag: a relayed connection is no answer.
     Dial(DialRequest, bool, Reply<Connection>),
+    /// Is the peer connected, or an address of it known that this scope may dial?
+    IsKnown(PeerId, Scope, Reply<bool>),
     Peers(Reply<Vec<Peer>>),
     Connections(Reply<Vec<Connection>>),
     Relays(Reply<Vec<RelayStatus>>),
@@ -106,17 +109,6 @@ impl Handle {
     /// Listen addresses, those there are first.
     pub async fn listeners(&self) -> Result<Listeners, Error> {
         self.query(Command::Listeners).await
-    }
-
-    /// Connects, or answers with the connection that is open.
-    ///
-    /// # Errors
-    /// `BadAddress`, `Refused` (nothing dialed), `DialFailed`, `Timeout`, `LimitExceeded`,
-    /// `Paused`, `Stopped`.
-    pub async fn dial(&self, request: DialRequest) -> Result<Connection, Error> {
-        let timeout = request.timeout;
-        self.call(timeout, |reply| Command::Dial(request, false, reply))
-            .await
     }
 
     /// A fresh round trip, now, over the best connection there is.
@@ -215,8 +207,7 @@ impl Handle {
                 scope,
                 timeout,
             };
-            self.call(timeout, |reply| Command::Dial(dial, direct, reply))
-                .await?;
+            self.dial_found(dial, direct).await?;
             self.call(timeout, |reply| Command::OpenStream(request, reply))
                 .await
         })

@@ -109,6 +109,14 @@ impl EventLoop {
         }
     }
 
+    /// Is there no need to look this peer up?
+    pub(in crate::event_loop) fn is_known(&self, peer: PeerId, scope: Scope) -> bool {
+        let known = || usable(self.peers.addresses(&peer), Some(peer), scope, false);
+        peer == *self.swarm.local_peer_id()
+            || self.connections.is_connected(&peer)
+            || known().is_ok_and(|addresses| !addresses.is_empty())
+    }
+
     fn plan(&self, request: DialRequest, direct: bool) -> Result<Plan, Error> {
         if self.paused {
             return Err(Error::Paused);
