@@ -5,6 +5,7 @@ const host = enterNamespace();
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freshSite, inOneBrowser } from "./support/both.mjs";
+import { clientToServer } from "./support/client.mjs";
 import { launchFirefox } from "./support/firefox.mjs";
 import { available, call, request } from "./support/page.mjs";
 import { allowed, dial, echoes, losesItsNetwork, manyEchoes } from "./support/scenarios.mjs";
@@ -24,6 +25,11 @@ test("streams echo what was sent, byte for byte", async (t) => {
   await dial(page, server);
   await echoes(page, server.peer, [1, 262_144, 1024 * 1024]);
   await manyEchoes(page, server.peer, 200, 20);
+  await page.close();
+});
+
+test("the npm client connects, asks, dials, and echoes 6 MiB through a small window to a slow reader", async (t) => {
+  const page = await clientToServer(firefox, await freshSite(t), server);
   await page.close();
 });
 
