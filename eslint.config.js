@@ -3,7 +3,7 @@ import globals from "globals";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "target/", "node_modules/", "**/node_modules/", "extension/generated/", "tests/interop/**/dist/"] },
+  { ignores: ["dist/", "client/dist/", "client/test/consumer.ts", "target/", "node_modules/", "**/node_modules/", "extension/generated/", "tests/interop/**/dist/"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],

@@ -1,4 +1,5 @@
-// One base manifest.json and one set of sources; out come two extensions, dist/chrome and dist/firefox.
+// One base manifest.json and one set of sources; out come two extensions, dist/chrome and dist/firefox, and the npm client,
+// client/dist, as a module and for a script tag.
 //
 //   webpack [--env browser=chrome|firefox] [--mode production]
 //
@@ -130,9 +131,44 @@ function configuration(browser, mode) {
   };
 }
 
+/**
+ * The client: all of it in one file, small in every mode, as that is how it is published. Its declarations are tsc's.
+ * @param {"module"|"script"} kind the script defines the global `mooring`
+ */
+function clientConfiguration(kind) {
+  const isModule = kind === "module";
+  // What the extension's own browsers know, the page's browser knows.
+  const target = Object.values(browsers).map((browser) => browser.target);
+  return {
+    name: `client-${kind}`,
+    mode: "production",
+    target: "web",
+    entry: inRoot("client/src/index.ts"),
+    output: {
+      path: inRoot("client/dist"),
+      filename: isModule ? "mooring-client.js" : "mooring.js",
+      library: isModule ? { type: "module" } : { type: "window", name: "mooring" },
+      ...(isModule && { module: true }),
+    },
+    experiments: { outputModule: isModule },
+    devtool: "source-map",
+    module: {
+      rules: [{ test: /\.ts$/, loader: "esbuild-loader", options: { target, tsconfig: inRoot("client/tsconfig.json") } }],
+    },
+    resolve: { extensions: [".ts"], extensionAlias: { ".js": [".ts"] } },
+    // Its exports are what a bundler of the page shakes.
+    optimization: { minimizer: [new EsbuildPlugin({ target, ...(isModule && { format: "esm" }) })] },
+    performance: { hints: false },
+    stats: "errors-warnings",
+  };
+}
+
 export default (env, argv) => {
   const wanted = env.browser ? [env.browser] : Object.keys(browsers);
   const unknown = wanted.filter((browser) => !Object.hasOwn(browsers, browser));
   if (unknown.length > 0) throw new Error(`unknown browser ${unknown.join(", ")}: chrome or firefox`);
-  return wanted.map((browser) => configuration(browser, argv.mode ?? "development"));
+  return [
+    ...wanted.map((browser) => configuration(browser, argv.mode ?? "development")),
+    ...["module", "script"].map(clientConfiguration),
+  ];
 };

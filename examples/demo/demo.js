@@ -1,7 +1,7 @@
 // Waits for the node, asks for permission, dials the server named in this page's address, and pings it for as long as
 // the page is open. What it does is in `window.demo` too, for whoever drives the page.
 import { Graph } from "./graph.js";
-import { available, call, on } from "./node.js";
+import { connect, ErrorCode, MooringError } from "./mooring-client.js";
 
 const query = new URLSearchParams(location.search);
 const SERVER = query.get("server") ?? decodeURIComponent(location.hash.slice(1));
@@ -42,12 +42,23 @@ function problem(text) {
   element("problem").hidden = !text;
 }
 
-const explain = (error) =>
-  error.code === undefined ? String(error) : `${error.message} (${error.code}${error.data?.detail ? `: ${error.data.detail}` : ""})`;
+const explain = (error) => (error instanceof MooringError ? `${error.message} (${error.code})` : String(error));
 
-async function dial() {
+/** The visitor's node, however long it takes the extension to be there. */
+async function find() {
+  for (;;) {
+    try {
+      return await connect();
+    } catch (error) {
+      if (error.code !== ErrorCode.NotInstalled) throw error;
+      step("waiting", "No extension answers yet");
+    }
+  }
+}
+
+async function dial(node) {
   step("dialing", "Dials the server…");
-  const { connection } = await call("connections.dial", { addresses: [SERVER] });
+  const connection = await node.dial([SERVER]);
   opened = connection.openedAt;
   show("peer", connection.peerId);
   show("address", connection.remoteAddress);
@@ -73,14 +84,13 @@ function record(rtt) {
   show("slowest", `${sorted.at(-1).toFixed(1)} ms`);
 }
 
-async function pingForever() {
+async function pingForever(node) {
   for (;;) {
     try {
-      const peer = await dial();
+      const peer = await dial(node);
       step("pinging", `There and back, every ${EVERY} ms`);
       for (;;) {
-        const { rttMs } = await call("peers.ping", { peer, timeoutMs: 10_000 });
-        record(rttMs);
+        record(await node.peers.ping(peer, { timeout: 10_000 }));
         await pause(EVERY);
       }
     } catch (error) {
@@ -92,10 +102,10 @@ async function pingForever() {
 }
 
 /** What the node knows by itself: its own pings of the server go on whether this page asks or not. */
-async function watchConnection() {
+async function watchConnection(node) {
   for (;;) {
     try {
-      const [{ connections }, { peers }] = await Promise.all([call("connections.list"), call("peers.list")]);
+      const [connections, peers] = await Promise.all([node.connections.list(), node.peers.list()]);
       const mine = connections.find(({ peerId }) => SERVER.endsWith(`/p2p/${peerId}`));
       const peer = peers.find(({ peerId }) => peerId === mine?.peerId);
       if (mine?.rttMs !== undefined) show("own-rtt", `${mine.rttMs.toFixed(1)} ms, last measured`);
@@ -120,23 +130,31 @@ async function main() {
     problem("This page wants the server's multiaddr in its address: …/?server=/ip4/…/p2p/…");
     return;
   }
-  const { product, productVersion } = await available();
+  let node;
+  try {
+    node = await find();
+  } catch (error) {
+    demo.state = "failed";
+    problem(explain(error));
+    return;
+  }
+  const { product, productVersion } = node.extension;
   step("asking", "Answer in the window that just opened");
   document.querySelector('[data-step="waiting"] span').textContent = `${product} ${productVersion}`;
   try {
-    const { granted } = await call("permissions.request", { permissions: PERMISSIONS });
+    const granted = await node.permissions.request(PERMISSIONS);
     document.querySelector('[data-step="asking"] span').textContent = `Allowed: ${granted.map(({ name }) => name).join(", ")}`;
   } catch (error) {
     demo.state = "failed";
     problem(`Without permission there is nothing to show. ${explain(error)}`);
     return;
   }
-  on("permissions.changed", ({ granted }) => {
-    if (!granted.some(({ name }) => name === "dial")) problem("The permission was taken back.");
+  node.addEventListener("permissions.changed", ({ detail }) => {
+    if (!detail.granted.some(({ name }) => name === "dial")) problem("The permission was taken back.");
   });
-  call("identity.get").then(({ peerId }) => show("own", peerId), () => undefined);
-  void watchConnection();
-  await pingForever();
+  node.identity().then(({ peerId }) => show("own", peerId), () => undefined);
+  void watchConnection(node);
+  await pingForever(node);
 }
 
 void main();

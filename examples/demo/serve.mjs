@@ -11,7 +11,7 @@ const files = {
   "/demo.css": ["demo.css", "text/css"],
   "/demo.js": ["demo.js", "text/javascript"],
   "/graph.js": ["graph.js", "text/javascript"],
-  "/node.js": ["node.js", "text/javascript"],
+  "/mooring-client.js": ["../../client/dist/mooring-client.js", "text/javascript"],
   "/mark.svg": ["../../extension/icons/mark.svg", "image/svg+xml"],
 };
 

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { freshSite, inOneBrowser } from "./support/both.mjs";
 import { carries } from "./support/bridge.mjs";
+import { clientToServer } from "./support/client.mjs";
 import { launchFirefox } from "./support/firefox.mjs";
 import { available, call, request } from "./support/page.mjs";
 import { allowed, dial, echoes, losesItsNetwork, manyEchoes } from "./support/scenarios.mjs";
@@ -35,6 +36,11 @@ test("streams go past the runtime Port", async (t) => {
     return page;
   };
   const page = await carries(firefox, open, server, { past: true });
+  await page.close();
+});
+
+test("the npm client connects, asks, dials, and echoes 6 MiB through a small window to a slow reader", async (t) => {
+  const page = await clientToServer(firefox, await freshSite(t), server);
   await page.close();
 });
 

@@ -1,4 +1,4 @@
-//! The extension: wasm, then webpack into dist/chrome and dist/firefox.
+//! The extension: wasm, then webpack into dist/chrome and dist/firefox, and the npm client beside it.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::workspace::{Profile, Workspace};
-use crate::{npm, progress, setup, sizes, wasm};
+use crate::{client, npm, progress, setup, sizes, wasm};
 
 const WEBPACK_LIMIT: Duration = Duration::from_secs(5 * 60);
 
@@ -42,6 +42,7 @@ pub fn build(workspace: &Workspace, profile: Profile, only: Option<Browser>) -> 
     progress::timed("webpack", || {
         webpack.args(["--mode", mode]).limit(WEBPACK_LIMIT).run()
     })?;
+    client::declarations(workspace)?;
     let built = only.map_or(vec![Browser::Chrome, Browser::Firefox], |browser| {
         vec![browser]
     });

@@ -9,6 +9,7 @@
 mod apt;
 mod bench;
 mod browsers;
+mod client;
 mod demo;
 mod extension;
 mod fuzz;

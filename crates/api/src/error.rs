@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $code:literal,)*) => {
         /// Why a request failed. The number is the contract; the name travels beside it in `data.name`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(i32)]
-        pub enum ErrorCode { $($(#[$doc])* $name = $code,)* }
+        pub enum ErrorCode { $($(#[doc = $doc])* $name = $code,)* }
 
         impl ErrorCode {
             /// Every code there is.
@@ -16,6 +16,12 @@ macro_rules! codes {
             /// The name in `data.name`.
             pub const fn name(self) -> &'static str {
                 match self { $(ErrorCode::$name => stringify!($name),)* }
+            }
+
+            /// What it says, in words, for the clients' documentation.
+            #[cfg(test)]
+            pub(crate) const fn meaning(self) -> &'static str {
+                match self { $(ErrorCode::$name => concat!($($doc),*),)* }
             }
         }
     };

@@ -30,6 +30,8 @@ pub mod port;
 pub mod prompt;
 pub mod results;
 pub mod stream_port;
+#[cfg(test)]
+mod typescript;
 
 pub use descriptor::{Descriptor, DescriptorError, GrantName};
 pub use error::{ErrorCode, ErrorData, ErrorObject};

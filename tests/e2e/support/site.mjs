@@ -1,5 +1,8 @@
 // A web site on loopback for pages under test, with a small client for the page API by hand.
+import fs from "node:fs";
 import http from "node:http";
+import path from "node:path";
+import { root } from "./binaries.mjs";
 
 /** What the pages run. No library: the tests are to see the bare messages. */
 const client = `
@@ -82,7 +85,17 @@ const client = `
 
 const page = (title, body) => `<!doctype html><meta charset="utf-8"><title>${title}</title>${body}`;
 
+/** The npm client as it is built. */
+const built = (name) => () => ({ type: "text/javascript", body: fs.readFileSync(path.join(root, "client/dist", name)) });
+
 const routes = {
+  "/npm.js": built("mooring-client.js"),
+  "/script.js": built("mooring.js"),
+  "/npm": () => ({
+    body: page("npm", `<script type="module">import * as mooring from "/npm.js"; window.mooring = mooring;</script>`),
+  }),
+  "/script": () => ({ body: page("script", `<script src="/script.js"></script>`) }),
+  "/npm-framed": () => ({ body: page("framed", `<iframe src="/npm"></iframe>`) }),
   "/": () => ({ body: page("test", `<script src="/client.js"></script>`) }),
   "/client.js": () => ({ type: "text/javascript", body: client }),
   "/sandboxed": () => ({

@@ -13,7 +13,7 @@ use crate::interop::{self, GO_PEER};
 use crate::process::{BUILD_LIMIT, Process, which};
 use crate::toolchain::{self, cargo};
 use crate::workspace::{Profile, Workspace};
-use crate::{apt, browsers, fuzz, generate, npm, progress, server};
+use crate::{apt, browsers, client, fuzz, generate, npm, progress, server};
 
 /// Checks that read and do not build.
 const CHECK_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -57,6 +57,7 @@ pub fn all() -> Vec<Stage> {
             generate::run(workspace, true).map(fine)
         }),
         stage("build", Group::Lint, build),
+        stage("npm client", Group::Unit, client_tests),
         stage("types of TypeScript", Group::Lint, tsc),
         stage("eslint", Group::Lint, eslint),
         stage("web-ext lint", Group::Lint, web_ext),
@@ -140,6 +141,11 @@ fn build(workspace: &Workspace) -> Result<Outcome> {
     extension::build(workspace, Profile::Debug, None)?;
     server::build_with_tests(workspace)?;
     Ok(Outcome::Fine)
+}
+
+fn client_tests(workspace: &Workspace) -> Result<Outcome> {
+    client::build(workspace)?;
+    finish(node_tests(workspace, "client/test", CHECK_LIMIT)?)
 }
 
 fn tsc(workspace: &Workspace) -> Result<Outcome> {
