@@ -1,5 +1,7 @@
 //! The cloneable end of the node: each call is one command to the event loop and one answer.
 
+pub(crate) mod topics;
+
 use std::{
     future::Future,
     pin::Pin,
@@ -45,6 +47,7 @@ pub(crate) enum Command {
     OpenStream(OpenStream, Reply<OpenedStream>),
     Accept(Vec<StreamProtocol>, Reply<IncomingStreams>),
     Events(Reply<Events>),
+    Topics(topics::Command),
     SetPaused(bool, Reply<()>),
     SetPrivateStreams(bool, Reply<()>),
     SetNetwork(bool, Reply<()>),
@@ -78,6 +81,11 @@ impl Handle {
             },
             receiver,
         )
+    }
+
+    /// A way to the event loop that does not keep the node running.
+    pub(crate) fn weak(&self) -> async_channel::WeakSender<Command> {
+        self.commands.downgrade()
     }
 
     /// This node's own id.

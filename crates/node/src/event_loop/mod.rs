@@ -10,6 +10,7 @@ mod network;
 mod relays;
 mod subscribers;
 mod swarm_events;
+mod topics;
 mod upgrades;
 
 use std::sync::Arc;
@@ -23,13 +24,14 @@ use libp2p::{Multiaddr, Swarm, multiaddr::Protocol, swarm::SwarmEvent};
 use network::Network;
 use relays::Relays;
 use subscribers::Subscribers;
+use topics::Topics;
 use upgrades::Upgrades;
 use web_time::Instant;
 
 use crate::{
     Config, Error, Handle, Limits, Role, Scope,
     address_policy::Gate,
-    behaviour::{Behaviour, BehaviourEvent},
+    behaviour::{Behaviour, BehaviourEvent, OwnMessage},
     handle::{Command, Facts, Reply},
     interests::Interests,
     limits::{DIAL_CONCURRENCY, HOUSEKEEPING, NEGOTIATING_STREAMS, SHUTDOWN_GRACE},
@@ -65,6 +67,9 @@ pub struct EventLoop {
     network: Network,
     events: Subscribers<Event>,
     listeners: Subscribers<ListenerEvent>,
+    topics: Topics,
+    /// What readers of topics tell by that they have gone.
+    handles: async_channel::WeakSender<Command>,
     paused: bool,
 }
 
@@ -79,7 +84,8 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
     };
     let gate = Gate::new(scope);
     let (transport, clients) = transport::build(&config, &gate)?;
-    let behaviour = Behaviour::new(&config, clients)?;
+    let own_message = OwnMessage::default();
+    let behaviour = Behaviour::new(&config, clients, own_message.clone())?;
     let bootstrap = Bootstrap::new(&config.bootstrap)?;
     let mut swarm = Swarm::new(
         transport,
@@ -131,6 +137,8 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         network: Network::default(),
         events: Subscribers::default(),
         listeners: Subscribers::default(),
+        topics: Topics::new(own_message),
+        handles: handle.weak(),
         paused: false,
         limits: config.limits,
         meter: config.meter,
@@ -167,7 +175,13 @@ impl EventLoop {
             let fired = matches!(wake, Wake::Deadline);
             match wake {
                 Wake::Command(Command::Shutdown(reply)) => break Some(reply),
-                Wake::Command(command) => self.on_command(command),
+                Wake::Command(command) => {
+                    let published = topics::is_publish(&command);
+                    self.on_command(command);
+                    if published {
+                        topics::let_connections_send().await;
+                    }
+                }
                 Wake::Swarm(event) => self.on_swarm_event(*event),
                 Wake::Deadline => self.tick(),
                 Wake::Abandoned => break None,
@@ -194,6 +208,7 @@ impl EventLoop {
         self.tick_upgrades(now);
         self.tick_bootstrap(now);
         self.tick_network(now);
+        self.tick_topics(now);
         self.peers.trim(|peer| self.connections.is_connected(peer));
     }
 
@@ -209,6 +224,7 @@ impl EventLoop {
                 .filter(|_| !self.network.is_away()),
             self.bootstrap.next_deadline(),
             self.network.next_deadline(),
+            self.topics.next_deadline(),
         ]
         .into_iter()
         .flatten()

@@ -244,6 +244,7 @@ impl EventLoop {
                 relay_peer_id,
                 ..
             }) => self.on_relay_accepted(&relay_peer_id),
+            BehaviourEvent::Gossipsub(event) => self.on_topics_event(event),
             _ => {}
         }
     }
