@@ -9,3 +9,4 @@ mod popup;
 mod private_streams;
 mod remote;
 pub(crate) mod support;
+mod topics;

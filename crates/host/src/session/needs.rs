@@ -28,6 +28,7 @@ impl Needs {
                 .chain(scope.map(dial))
                 .collect(),
             Work::Handle(protocols) => vec![streams(protocols)],
+            Work::Pubsub(ask) => vec![ask.needs()],
             _ => match grant {
                 Some(GrantName::Identity) => vec![Descriptor::Identity {}],
                 Some(GrantName::Peers) => vec![Descriptor::Peers {}],

@@ -16,7 +16,7 @@ use mooring_api::{
 use mooring_node::{Scope, address_policy};
 use serde::Deserialize;
 
-use super::{Session, needs::Needs};
+use super::{Session, needs::Needs, pubsub};
 use crate::{
     Value,
     error::{error, from_node},
@@ -52,6 +52,7 @@ pub(super) enum Work {
     Unhandle(Vec<StreamProtocol>),
     Subscribe(Vec<EventName>),
     Unsubscribe(Vec<EventName>),
+    Pubsub(pubsub::Ask),
     /// In the contract, and not in this build.
     NotBuilt(Method),
 }
@@ -128,7 +129,7 @@ fn time_limit(method: Method, params: &Value) -> Result<Duration, ErrorObject> {
     }
 }
 
-fn read<T: for<'de> Deserialize<'de>>(params: Value) -> Result<T, ErrorObject> {
+pub(super) fn read<T: for<'de> Deserialize<'de>>(params: Value) -> Result<T, ErrorObject> {
     from_value(params).map_err(|fault| bad(format!("The parameters do not fit: {fault}.")))
 }
 
@@ -184,6 +185,10 @@ fn work(held: &[Descriptor], method: Method, mut params: Value) -> Result<Work, 
             Work::Subscribe(events)
         }
         Method::EventsUnsubscribe => Work::Unsubscribe(events(read(params)?)?),
+        Method::PubsubSubscribe
+        | Method::PubsubUnsubscribe
+        | Method::PubsubPublish
+        | Method::PubsubPeers => Work::Pubsub(pubsub::plan(held, method, params)?),
         later => {
             check_later(held, later, params)?;
             Work::NotBuilt(later)
@@ -194,13 +199,6 @@ fn work(held: &[Descriptor], method: Method, mut params: Value) -> Result<Work, 
 /// Parameters and caveats of what is not built yet.
 fn check_later(held: &[Descriptor], method: Method, params: Value) -> Result<(), ErrorObject> {
     match method {
-        Method::PubsubSubscribe | Method::PubsubUnsubscribe | Method::PubsubPeers => {
-            topic(held, &read::<params::Topic>(params)?.topic)?;
-        }
-        Method::PubsubPublish => {
-            bytes(&params, "data")?;
-            topic(held, &read::<params::Publish>(params)?.topic)?;
-        }
         Method::DhtFindPeer => {
             peer(&read::<params::PeerOnly>(params)?.peer)?;
         }
@@ -252,7 +250,7 @@ const MAX_TTL: u32 = 72 * 60 * 60;
 /// Longest key as text or bytes: a CID with a 64-byte digest stays far below, in any base.
 const MAX_KEY: usize = 512;
 
-fn bytes(params: &Value, name: &str) -> Result<(), ErrorObject> {
+pub(super) fn bytes(params: &Value, name: &str) -> Result<(), ErrorObject> {
     match params.get(name) {
         Some(Value::Bytes(_)) => Ok(()),
         // serde would take an array or a string for bytes too.
@@ -278,7 +276,7 @@ fn key(params: &Value) -> Result<(), ErrorObject> {
     ))
 }
 
-fn topic(held: &[Descriptor], topic: &str) -> Result<(), ErrorObject> {
+pub(super) fn topic(held: &[Descriptor], topic: &str) -> Result<(), ErrorObject> {
     if topic.is_empty() || topic.len() > MAX_NAME_BYTES || topic.chars().any(char::is_control) {
         return Err(bad(format!(
             "A topic has 1 to {MAX_NAME_BYTES} bytes and no control characters."

@@ -10,7 +10,7 @@ use mooring_api::{
 use mooring_node::{DialRequest, Handle, Owner};
 use serde::Serialize;
 
-use super::{Session, dispatch::internal, permissions, plan::Work};
+use super::{Session, dispatch::internal, permissions, plan::Work, pubsub};
 use crate::{
     Value,
     error::{error, from_node},
@@ -31,12 +31,12 @@ impl From<Value> for Outcome {
     }
 }
 
-fn done<T: Serialize>(result: &T) -> Result<Outcome, ErrorObject> {
+pub(super) fn done<T: Serialize>(result: &T) -> Result<Outcome, ErrorObject> {
     to_value(result).map(Outcome::from).map_err(internal)
 }
 
 /// `{}`.
-fn nothing() -> Result<Outcome, ErrorObject> {
+pub(super) fn nothing() -> Result<Outcome, ErrorObject> {
     Ok(Outcome::from(Value::Map(Vec::new())))
 }
 
@@ -152,6 +152,7 @@ pub(super) async fn run(
                 .retain(|event| !events.contains(event));
             nothing()
         }
+        Work::Pubsub(ask) => pubsub::run(core, session, ask).await,
         Work::NotBuilt(method) => Err(error(
             ErrorCode::Unsupported,
             format!("{} is not in this build.", method.name()),
