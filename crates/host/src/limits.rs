@@ -53,6 +53,11 @@ pub const MESSAGES_PER_SECOND: u32 = 500;
 pub const MESSAGE_BYTES_BURST: u32 = 16 * 1024 * 1024;
 /// … and a second after that.
 pub const MESSAGE_BYTES_PER_SECOND: u32 = 4 * 1024 * 1024;
+/// Messages that wait for an origin's next tab, in all its topics, where it holds `background`: what came while a page was loaded anew, and
+/// the last of what a closed one missed.
+pub const MAX_WAITING_MESSAGES: usize = 256;
+/// Bytes of these, with [`MESSAGE_COST`] for each. The node is in 256 topics at most, so that 256 origins are the most that wait.
+pub const MAX_WAITING_BYTES: usize = 1024 * 1024;
 /// What a message costs besides its data: its ids, its topic and its envelope.
 pub const MESSAGE_COST: usize = 512;
 

@@ -1,7 +1,13 @@
 //! Which documents listen to which topics. An origin has one subscription a topic, which its documents share.
 
 use std::{
-    cell::RefCell, collections::HashMap, future::poll_fn, rc::Rc, task::Poll, time::Duration,
+    cell::RefCell,
+    collections::{HashMap, VecDeque},
+    future::poll_fn,
+    rc::Rc,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
 };
 
 use futures::{FutureExt, StreamExt, channel::oneshot, lock::Mutex, select_biased};
@@ -14,7 +20,7 @@ use mooring_node::{Received, TopicMessage, TopicMessages};
 use crate::{
     error::from_node,
     host::Core,
-    limits::{MAX_TOPICS_PER_ORIGIN, MESSAGE_COST},
+    limits::{MAX_TOPICS_PER_ORIGIN, MAX_WAITING_BYTES, MAX_WAITING_MESSAGES, MESSAGE_COST},
     quota::exceeded,
     session::{Session, Site},
 };
@@ -31,6 +37,10 @@ struct Subscription {
     site: Rc<Site>,
     /// None: it outlives the last tab.
     listeners: Vec<Listener>,
+    /// What came while there was none, oldest first.
+    waiting: VecDeque<Arc<TopicMessage>>,
+    /// Messages that could not wait, or that the last listener did not get, since a document last heard of it.
+    dropped: u64,
     messages: Messages,
     /// Dropping it ends the task that reads.
     _stop: oneshot::Sender<()>,
@@ -120,11 +130,50 @@ impl Topics {
         if let Some(subscription) = self.table.borrow_mut().get_mut(key)
             && !subscription.listens(document)
         {
-            subscription.listeners.push(Listener {
-                document,
-                dropped: 0,
-            });
+            let dropped = std::mem::take(&mut subscription.dropped);
+            subscription.listeners.push(Listener { document, dropped });
         }
+    }
+
+    /// Keeps a message for the origin's next document.
+    fn wait(&self, key: &Key, received: &Received) {
+        let mut table = self.table.borrow_mut();
+        let Some(subscription) = table.get_mut(key) else {
+            return;
+        };
+        subscription.dropped = subscription.dropped.saturating_add(received.dropped);
+        subscription.waiting.push_back(received.message.clone());
+        // The topic that takes most room loses its oldest, so that a loud one does not cost the others theirs.
+        loop {
+            let own = table.iter_mut().filter(|((origin, _), _)| *origin == key.0);
+            let mut all = (0_usize, 0_usize);
+            let mut largest: Option<(usize, &mut Subscription)> = None;
+            for (_, subscription) in own {
+                let weight = subscription.weight();
+                all.0 = all.0.saturating_add(subscription.waiting.len());
+                all.1 = all.1.saturating_add(weight);
+                if largest.as_ref().is_none_or(|(most, _)| weight > *most) {
+                    largest = Some((weight, subscription));
+                }
+            }
+            if all.0 <= MAX_WAITING_MESSAGES && all.1 <= MAX_WAITING_BYTES {
+                return;
+            }
+            let Some((_, largest)) = largest else {
+                return;
+            };
+            if largest.waiting.pop_front().is_none() {
+                return;
+            }
+            largest.dropped = largest.dropped.saturating_add(1);
+        }
+    }
+
+    /// What waited for a document.
+    fn take_waiting(&self, key: &Key) -> VecDeque<Arc<TopicMessage>> {
+        let mut table = self.table.borrow_mut();
+        let waiting = table.get_mut(key).map(|found| &mut found.waiting);
+        waiting.map(std::mem::take).unwrap_or_default()
     }
 
     /// The documents that listen, each with what it did not get until now.
@@ -140,6 +189,17 @@ impl Topics {
                 (listener.document, listener.dropped)
             })
             .collect()
+    }
+
+    /// How many messages a document that listens did not get.
+    fn dropped(&self, key: &Key, document: u64) -> u64 {
+        let table = self.table.borrow();
+        let listeners = table.get(key).map(|found| found.listeners.iter());
+        listeners
+            .into_iter()
+            .flatten()
+            .find(|listener| listener.document == document)
+            .map_or(0, |listener| listener.dropped)
     }
 
     /// A document got a message, or did not.
@@ -165,8 +225,23 @@ impl Subscription {
     }
 
     fn forget(&mut self, document: u64) {
-        self.listeners
-            .retain(|listener| listener.document != document);
+        let gone = self
+            .listeners
+            .extract_if(.., |listener| listener.document == document)
+            .map(|listener| listener.dropped)
+            .sum();
+        if self.listeners.is_empty() {
+            self.dropped = self.dropped.saturating_add(gone);
+        }
+    }
+
+    /// What waits, as it counts against the bound.
+    fn weight(&self) -> usize {
+        let messages = self.waiting.iter();
+        messages.fold(0, |sum, message| {
+            sum.saturating_add(message.data.len())
+                .saturating_add(MESSAGE_COST)
+        })
     }
 }
 
@@ -207,6 +282,8 @@ pub(crate) async fn subscribe(
             Subscription {
                 site: site.clone(),
                 listeners: Vec::new(),
+                waiting: VecDeque::new(),
+                dropped: 0,
                 messages: messages.clone(),
                 _stop: stop,
             },
@@ -254,26 +331,44 @@ async fn read(core: Rc<Core>, key: Key, messages: Messages, mut stopped: oneshot
     }
 }
 
-/// Gives a message to the documents that listen, but for the one that published it.
-fn deliver(core: &Rc<Core>, key: &Key, received: &Received) {
-    let message = &received.message;
-    for (document, dropped) in core.topics.listeners(key, received.dropped) {
-        if message.publisher == Some(document) {
-            continue;
-        }
-        let Some(session) = core.sessions.get(document) else {
-            continue;
-        };
-        // The hour of a grant may have ended before its subscriptions were.
-        if !allows_topic(&session.held(core), &key.1) {
-            continue;
-        }
-        let got = may_post(core, &session, message.data.len());
-        if got {
-            post(&session, message, dropped);
-        }
-        core.topics.note(key, document, got);
+/// Gives a message to the documents that listen, but for the one that published it, or keeps it for the next one.
+fn deliver(core: &Core, key: &Key, received: &Received) {
+    let listeners = core.topics.listeners(key, received.dropped);
+    // The hour of a grant may have ended before its subscriptions were.
+    if listeners.is_empty() && may_outlive(&core.lasting(&key.0), &key.1) {
+        core.topics.wait(key, received);
     }
+    for (document, dropped) in listeners {
+        if received.message.publisher != Some(document)
+            && let Some(session) = core.sessions.get(document)
+        {
+            give(core, &session, key, &received.message, dropped);
+        }
+    }
+}
+
+/// Gives a document what waited for it, once it knows that it is subscribed.
+pub(crate) fn hand_over(core: &Core, session: &Session, topic: &str) {
+    let key = (session.origin().clone(), topic.to_owned());
+    if session.is_closed() {
+        return; // the next one gets it
+    }
+    for message in core.topics.take_waiting(&key) {
+        let dropped = core.topics.dropped(&key, session.id);
+        give(core, session, &key, &message, dropped);
+    }
+}
+
+fn give(core: &Core, session: &Session, key: &Key, message: &TopicMessage, dropped: u64) {
+    // As above.
+    if !allows_topic(&session.held(core), &key.1) {
+        return;
+    }
+    let got = may_post(core, session, message.data.len());
+    if got {
+        post(session, message, dropped);
+    }
+    core.topics.note(key, session.id, got);
 }
 
 /// Whether one more message may be posted to a document: a page cannot say that it does not keep up.

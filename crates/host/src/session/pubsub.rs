@@ -70,8 +70,14 @@ pub(super) async fn run(
     let Ask { topic, what } = ask;
     match what {
         What::Subscribe => {
-            topics::subscribe(core, session, topic).await?;
-            nothing()
+            topics::subscribe(core, session, topic.clone()).await?;
+            let (core, session) = (core.clone(), session.clone());
+            Ok(Outcome {
+                then: Some(Box::new(move || {
+                    topics::hand_over(&core, &session, &topic);
+                })),
+                ..nothing()?
+            })
         }
         What::Unsubscribe => {
             core.topics.unsubscribe(session, &topic);

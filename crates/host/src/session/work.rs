@@ -23,11 +23,17 @@ use crate::{
 pub(super) struct Outcome {
     pub(super) value: Value,
     pub(super) begin: Option<streams::Begin>,
+    /// What is done once it has been posted.
+    pub(super) then: Option<Box<dyn FnOnce()>>,
 }
 
 impl From<Value> for Outcome {
     fn from(value: Value) -> Self {
-        Outcome { value, begin: None }
+        Outcome {
+            value,
+            begin: None,
+            then: None,
+        }
     }
 }
 
@@ -129,6 +135,7 @@ pub(super) async fn run(
             Ok(Outcome {
                 value,
                 begin: Some(begin),
+                then: None,
             })
         }
         Work::Handle(protocols) => {

@@ -308,3 +308,157 @@ fn a_subscription_goes_on_when_the_node_is_started_anew() {
         assert!(world.host.core().topics.is_empty());
     });
 }
+
+fn in_background(topics: &[&str]) -> Json {
+    let mut all = pubsub(topics);
+    let background = json!({"name": "background"});
+    all.as_array_mut().unwrap().push(background);
+    all
+}
+
+#[test]
+fn messages_wait_for_the_next_tab_of_a_site_that_may_work_in_the_background() {
+    run(true, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let page = world.page(SITE);
+        world.grant(&page, in_background(&["news", "olds"])).await;
+        let olds = json!({"topic": "olds"});
+        page.call("pubsub.subscribe", news()).await.unwrap();
+        page.call("pubsub.subscribe", olds.clone()).await.unwrap();
+        let node = node_of(&world);
+        let say = async |topic: &str, data: &[u8]| {
+            node.publish(topic, data.to_vec(), None).await.unwrap();
+            settled(&world).await;
+        };
+        say("news", b"seen").await;
+        message(&page).await;
+        drop(page);
+        say("olds", b"quiet").await;
+        let most = limits::MAX_WAITING_MESSAGES;
+        // One place is taken by the other topic, which does not lose it.
+        for n in 0..most + 2 {
+            say("news", n.to_string().as_bytes()).await;
+        }
+        // Another site has no part in it.
+        let other = world.page(OTHER);
+        world.grant(&other, in_background(&["news", "olds"])).await;
+        other.call("pubsub.subscribe", news()).await.unwrap();
+        settled(&world).await;
+        assert_eq!(waiting(&other), 0);
+
+        let tab = world.page(SITE);
+        settled(&world).await;
+        assert_eq!(waiting(&tab), 0, "it has not subscribed yet");
+        let id = tab.send("pubsub.subscribe", news());
+        settled(&world).await;
+        // What waited comes after the answer, when the page looks out for it.
+        let first = tab.inbox.messages.borrow().front().unwrap().clone();
+        assert_eq!(
+            first.get("m").unwrap().get("id").unwrap().as_text(),
+            Some(&*id)
+        );
+        tab.answer(&id).await.unwrap();
+        for n in 3..most + 2 {
+            let heard = message(&tab).await;
+            assert_eq!(&**heard.data, n.to_string().as_bytes());
+            assert_eq!(heard.dropped, (n == 3).then_some(3));
+        }
+        say("news", b"now").await;
+        assert_eq!(&**message(&tab).await.data, b"now");
+        // A second tab gets what comes from now on, and nothing a second time.
+        let second = world.page(SITE);
+        second.call("pubsub.subscribe", news()).await.unwrap();
+        second.call("pubsub.subscribe", olds).await.unwrap();
+        let heard = message(&second).await;
+        assert_eq!((&**heard.data, heard.dropped), (&b"quiet"[..], None));
+        assert_eq!((waiting(&second), waiting(&tab)), (0, 0));
+    });
+}
+
+#[test]
+fn what_waits_is_bounded_in_bytes_too() {
+    run(true, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let page = world.page(SITE);
+        world.grant(&page, in_background(&["news"])).await;
+        page.call("pubsub.subscribe", news()).await.unwrap();
+        drop(page);
+        let node = node_of(&world);
+        let size = limits::MAX_PUBLISH_BYTES;
+        let most = limits::MAX_WAITING_BYTES / (size + limits::MESSAGE_COST);
+        for n in 0..most + 4 {
+            let data = vec![u8::try_from(n).unwrap(); size];
+            node.publish("news", data, None).await.unwrap();
+            settled(&world).await;
+        }
+        let tab = world.page(SITE);
+        tab.call("pubsub.subscribe", news()).await.unwrap();
+        for n in 4..most + 4 {
+            let heard = message(&tab).await;
+            assert_eq!(usize::from(heard.data[0]), n);
+            assert_eq!(heard.dropped, (n == 4).then_some(4));
+        }
+        assert_eq!(waiting(&tab), 0);
+    });
+}
+
+#[test]
+fn what_waits_ends_with_its_grant() {
+    run(true, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let topics = &world.host.core().topics;
+        let node = node_of(&world);
+        let say = async || {
+            node.publish("news", b"x".to_vec(), None).await.unwrap();
+            settled(&world).await;
+        };
+        // The user takes it back while no tab is open.
+        let page = world.page(SITE);
+        world.grant(&page, in_background(&["news"])).await;
+        page.call("pubsub.subscribe", news()).await.unwrap();
+        drop(page);
+        say().await;
+        let forget = mooring_api::popup::Command::ForgetSite {
+            origin: SITE.into(),
+        };
+        world.popup().command(forget).await.unwrap();
+        assert!(topics.is_empty());
+        // The site gives it back, and its last tab goes; another one unsubscribes.
+        let page = world.page(SITE);
+        world.grant(&page, in_background(&["news"])).await;
+        page.call("pubsub.subscribe", news()).await.unwrap();
+        drop(page);
+        say().await;
+        let page = world.page(SITE);
+        page.call("pubsub.unsubscribe", news()).await.unwrap();
+        assert!(topics.is_empty());
+        page.call("pubsub.subscribe", news()).await.unwrap();
+        assert_eq!(waiting(&page), 0);
+        let background = json!({"permissions": [{"name": "background"}]});
+        page.call("permissions.revoke", background).await.unwrap();
+        say().await;
+        assert_eq!(waiting(&page), 1);
+        drop(page);
+        assert!(topics.is_empty());
+        // Its hour is over, and nobody has noticed yet.
+        let hourly = world.page(OTHER);
+        let hour = mooring_api::prompt::Duration::Hour;
+        world.allow(&hourly, in_background(&["news"]), hour).await;
+        hourly.call("pubsub.subscribe", news()).await.unwrap();
+        drop(hourly);
+        say().await;
+        world.platform.clock.set(3_600_001);
+        say().await;
+        let hourly = world.page(OTHER);
+        world.grant(&hourly, in_background(&["news"])).await;
+        hourly.call("pubsub.subscribe", news()).await.unwrap();
+        settled(&world).await;
+        assert!(
+            waiting(&hourly) <= 1,
+            "what came after the hour does not wait"
+        );
+    });
+}
