@@ -229,8 +229,9 @@ pub(crate) const KAD_ADDRESSES: usize = 8;
 
 /// One published message with its envelope; gossipsub's usual bound.
 pub(crate) const GOSSIP_MESSAGE: usize = 64 * 1024;
-/// Messages queued towards one peer: 4 MiB at most (upstream's 5,000 would be 320 MiB).
-pub(crate) const GOSSIP_QUEUE: usize = 64;
+/// Messages queued towards one peer: what a site may publish at once, however slow the way to the peer is at that moment. 16 MiB at most
+/// (upstream's 5,000 would be 320 MiB).
+pub(crate) const GOSSIP_QUEUE: usize = 256;
 /// Topics that one peer may subscribe to.
 pub(crate) const GOSSIP_TOPICS_PER_PEER: usize = 256;
 /// Bytes of one published message. With its topic, author, number and signature it has to fit into [`GOSSIP_MESSAGE`]: a longer one would end
