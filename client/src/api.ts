@@ -546,6 +546,48 @@ topic: string,
 data: Uint8Array, };
 
 /**
+ * `pubsub.publish`.
+ */
+export type Published = {
+/**
+ * The message's id, which no other message has.
+ */
+messageId: string,
+/**
+ * Peers that it was sent to. None is no error.
+ */
+recipients: number, };
+
+/**
+ * The notification `pubsub.message`.
+ */
+export type PubsubMessage = {
+/**
+ * Its topic.
+ */
+topic: string,
+/**
+ * The peer that published it, as its signature proves.
+ */
+from: string,
+/**
+ * What was published.
+ */
+data: Uint8Array,
+/**
+ * Its number, in decimal, unique among those of its publisher; null where there is none.
+ */
+sequenceNumber: string | null,
+/**
+ * Its id, as its publisher was told.
+ */
+messageId: string,
+/**
+ * Messages of this topic that were dropped since the one before.
+ */
+dropped?: number, };
+
+/**
  * `dht.put`.
  */
 export type Put = {
@@ -685,3 +727,12 @@ export type Topic = {
  * The topic.
  */
 topic: string, };
+
+/**
+ * `pubsub.peers`.
+ */
+export type TopicPeers = {
+/**
+ * The connected peers that are in the topic.
+ */
+peers: Array<string>, };

@@ -12,7 +12,7 @@ export type { Pubsub, SubscribeOptions, Subscription } from "./pubsub.js";
 export type { Dht, Rendezvous, RendezvousOptions } from "./routing.js";
 export type { CallOptions } from "./rpc.js";
 export type { MooringStream, StreamEnd, StreamOptions } from "./stream.js";
-export type { Key, PeerId, Published, PubsubMessage, Registration } from "./types.js";
+export type { Key, PeerId, Registration } from "./types.js";
 export type {
   Connection,
   ConnectionEvent,
@@ -29,6 +29,8 @@ export type {
   Path,
   Peer,
   PeerEvent,
+  Published,
+  PubsubMessage,
   Revocation,
   StateChanged,
   Status,

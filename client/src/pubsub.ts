@@ -1,7 +1,8 @@
+import type { Published, PubsubMessage, TopicPeers } from "./api.js";
 import { Kept } from "./kept.js";
 import { MAX_MESSAGE_BYTES, MAX_MESSAGES } from "./limits.js";
 import type { CallOptions, Rpc } from "./rpc.js";
-import type { PeerId, Published, PubsubMessage } from "./types.js";
+import type { PeerId } from "./types.js";
 
 /** How a topic is listened to. */
 export interface SubscribeOptions {
@@ -158,7 +159,7 @@ export class Pubsub {
 
   /** The peers that are known to be in a topic. */
   async peers(topic: string, options?: CallOptions): Promise<PeerId[]> {
-    return (await this.#rpc.call<{ peers: PeerId[] }>("pubsub.peers", { topic }, options)).peers;
+    return (await this.#rpc.call<TopicPeers>("pubsub.peers", { topic }, options)).peers;
   }
 
   /** @internal */

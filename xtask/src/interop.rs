@@ -27,7 +27,7 @@ pub fn go_peer(workspace: &Workspace) -> Result<Option<PathBuf>> {
             .arg(".")
             .dir(&workspace.path("tests/interop/go"))
             .limit(BUILD_LIMIT)
-            .hint("Go 1.26 or newer builds it, with modules from the Go module proxy")
+            .hint("Go 1.26.6 or newer builds it, with modules from the Go module proxy")
             .read()
     })?;
     Ok(Some(peer))

@@ -237,3 +237,44 @@ pub struct DhtRecord {
     #[cfg_attr(test, ts(type = "Uint8Array"))]
     pub value: crate::params::Bytes,
 }
+
+/// `pubsub.publish`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct Published {
+    /// The message's id, which no other message has.
+    pub message_id: String,
+    /// Peers that it was sent to. None is no error.
+    pub recipients: u32,
+}
+
+/// `pubsub.peers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct TopicPeers {
+    /// The connected peers that are in the topic.
+    pub peers: Vec<String>,
+}
+
+/// The notification `pubsub.message`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(export))]
+pub struct PubsubMessage {
+    /// Its topic.
+    pub topic: String,
+    /// The peer that published it, as its signature proves.
+    pub from: String,
+    /// What was published.
+    #[cfg_attr(test, ts(type = "Uint8Array"))]
+    pub data: crate::params::Bytes,
+    /// Its number, in decimal, unique among those of its publisher; null where there is none.
+    pub sequence_number: Option<String>,
+    /// Its id, as its publisher was told.
+    pub message_id: String,
+    /// Messages of this topic that were dropped since the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub dropped: Option<u32>,
+}

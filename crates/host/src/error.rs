@@ -35,6 +35,15 @@ pub(crate) fn error(code: ErrorCode, message: impl Into<String>) -> ErrorObject 
     ErrorObject::new(code, message)
 }
 
+/// 5005 for what is too large whenever it comes, and so without a time to try again.
+pub(crate) fn too_large(what: &str, most: usize) -> ErrorObject {
+    error(
+        ErrorCode::LimitExceeded,
+        format!("Too large: at most {most} bytes."),
+    )
+    .with_detail(what)
+}
+
 /// The node's error as the page API says it.
 pub(crate) fn from_node(from: &mooring_node::Error) -> ErrorObject {
     use mooring_node::Error as Node;
@@ -58,6 +67,10 @@ pub(crate) fn from_node(from: &mooring_node::Error) -> ErrorObject {
             format!("The node is at its limit: {what}."),
         )
         .with_retry_after(millis(*retry_after)),
+        Node::TooLarge { what, most } => error(
+            ErrorCode::LimitExceeded,
+            format!("Too large: {what} has at most {most} bytes."),
+        ),
         Node::ProtocolNotSupported => error(
             ErrorCode::ProtocolNotSupported,
             "The remote speaks none of the protocols.",

@@ -23,6 +23,7 @@ use crate::{
     signal::Signal,
     streams::Handlers,
     supervisor::Supervisor,
+    topics::Topics,
 };
 
 /// The node host.
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     pub(crate) prompts: Prompts,
     pub(crate) popups: Popups,
     pub(crate) handlers: Handlers,
+    pub(crate) topics: Topics,
     pub(crate) node: Supervisor,
     /// Anything that the popup or the badge shows.
     pub(crate) changed: Signal,
@@ -71,6 +73,7 @@ impl Host {
             prompts: Prompts::default(),
             popups: Popups::default(),
             handlers: Handlers::default(),
+            topics: Topics::default(),
             node: Supervisor::default(),
             changed: Signal::default(),
             grants_changed: Signal::default(),

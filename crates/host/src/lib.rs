@@ -33,6 +33,7 @@ mod signal;
 mod slots;
 mod streams;
 mod supervisor;
+mod topics;
 mod value;
 #[cfg(target_arch = "wasm32")]
 mod web;

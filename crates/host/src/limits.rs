@@ -45,6 +45,32 @@ pub const MAX_RECORD_VALUE: usize = 8 * 1024;
 /// Events a second to one document; a remote that makes connections come and go must not drown a page.
 pub const EVENTS_PER_SECOND: u32 = 500;
 
+/// Topics that one origin is subscribed to at once: a quarter of what the node is in for all of them.
+pub const MAX_TOPICS_PER_ORIGIN: usize = 64;
+/// Topics joined at once: every peer is told of each.
+pub const JOIN_BURST: u32 = 64;
+/// Topics joined a second after that. What a slow peer was not told yet waits without a bound in gossipsub, so that this is the bound.
+pub const JOINS_PER_SECOND: u32 = 4;
+/// Messages published a second and at once. The contract promises 200.
+pub const PUBLISHES_PER_SECOND: u32 = 250;
+/// Bytes of a published message: the node's bound.
+pub const MAX_PUBLISH_BYTES: usize = mooring_node::limits::PUBLISH_BYTES;
+/// Messages of topics to one document at once …
+pub const MESSAGE_BURST: u32 = 1000;
+/// … and a second after that. A page cannot say that it does not keep up, and what it has not taken piles up in the browser.
+pub const MESSAGES_PER_SECOND: u32 = 500;
+/// Bytes of these at once …
+pub const MESSAGE_BYTES_BURST: u32 = 16 * 1024 * 1024;
+/// … and a second after that.
+pub const MESSAGE_BYTES_PER_SECOND: u32 = 4 * 1024 * 1024;
+/// Messages that wait for an origin's next tab, in all its topics, where it holds `background`: what came while a page was loaded anew, and
+/// the last of what a closed one missed.
+pub const MAX_WAITING_MESSAGES: usize = 256;
+/// Bytes of these, with [`MESSAGE_COST`] for each. The node is in 256 topics at most, so that 256 origins are the most that wait.
+pub const MAX_WAITING_BYTES: usize = 1024 * 1024;
+/// What a message costs besides its data: its ids, its topic and its envelope.
+pub const MESSAGE_COST: usize = 512;
+
 /// How long a request waits for a node that is starting before it gets 4900: the contract's 2 s.
 pub const NODE_WAIT: Duration = Duration::from_secs(2);
 
@@ -156,6 +182,16 @@ pub fn reported() -> BTreeMap<String, u32> {
         (
             "providedKeys",
             u32::try_from(mooring_node::limits::PROVIDED_PER_OWNER).unwrap_or(u32::MAX),
+        ),
+        (
+            "subscriptions",
+            u32::try_from(MAX_TOPICS_PER_ORIGIN).unwrap_or(u32::MAX),
+        ),
+        ("newSubscriptionsPerSecond", JOINS_PER_SECOND),
+        ("publishesPerSecond", PUBLISHES_PER_SECOND),
+        (
+            "publishBytes",
+            u32::try_from(MAX_PUBLISH_BYTES).unwrap_or(u32::MAX),
         ),
         ("streams", MAX_STREAMS_PER_ORIGIN),
         (

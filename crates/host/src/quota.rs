@@ -40,7 +40,16 @@ impl Bucket {
     /// # Errors
     /// How long until there is one.
     pub(crate) fn take(&self, now: Duration) -> Result<(), Duration> {
-        let full_at = self.full_at.get().max(now).saturating_add(self.every);
+        self.take_many(now, 1)
+    }
+
+    /// Takes so many tokens, or none.
+    ///
+    /// # Errors
+    /// How long until there are as many; more than the bucket holds there never are.
+    pub(crate) fn take_many(&self, now: Duration, count: u32) -> Result<(), Duration> {
+        let cost = self.every.saturating_mul(count);
+        let full_at = self.full_at.get().max(now).saturating_add(cost);
         let capacity = self.every.saturating_mul(self.burst);
         let over = full_at.saturating_sub(now).saturating_sub(capacity);
         if over > Duration::ZERO {
@@ -103,6 +112,18 @@ mod tests {
         assert!(bucket.take(start + Duration::from_millis(201)).is_err());
         let later = start + Duration::from_secs(60);
         assert_eq!((0..100).filter(|_| bucket.take(later).is_ok()).count(), 10);
+    }
+
+    #[test]
+    fn many_tokens_are_taken_together_or_not_at_all() {
+        let bucket = Bucket::per_second(100, 10);
+        let start = Duration::from_secs(100);
+        bucket.take_many(start, 60).unwrap();
+        assert_eq!(bucket.take_many(start, 60), Err(Duration::from_secs(2)));
+        bucket.take_many(start, 40).unwrap();
+        let later = start + Duration::from_secs(6);
+        assert_eq!(bucket.take_many(later, 61), Err(Duration::from_millis(100)));
+        bucket.take_many(later, 60).unwrap();
     }
 
     #[test]

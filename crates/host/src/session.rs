@@ -8,6 +8,7 @@ mod gate;
 mod needs;
 pub(crate) mod permissions;
 mod plan;
+mod pubsub;
 mod work;
 
 pub(crate) use work::page_connection;
@@ -30,9 +31,11 @@ use crate::{
     grants::Document,
     host::Core,
     limits::{
-        DIAL_BURST, DIALS_PER_SECOND, DOCUMENT_RETURN, EVENTS_PER_SECOND, LOOKUP_BURST,
-        LOOKUPS_PER_SECOND, MAX_ORIGINS, MAX_SESSIONS, MAX_SESSIONS_PER_ORIGIN, PROMPT_BURST,
-        PROMPT_REFILL, QUICK_PER_SECOND, REQUESTS_PER_SECOND,
+        DIAL_BURST, DIALS_PER_SECOND, DOCUMENT_RETURN, EVENTS_PER_SECOND, JOIN_BURST,
+        JOINS_PER_SECOND, LOOKUP_BURST, LOOKUPS_PER_SECOND, MAX_ORIGINS, MAX_SESSIONS,
+        MAX_SESSIONS_PER_ORIGIN, MESSAGE_BURST, MESSAGE_BYTES_BURST, MESSAGE_BYTES_PER_SECOND,
+        MESSAGES_PER_SECOND, PROMPT_BURST, PROMPT_REFILL, PUBLISHES_PER_SECOND, QUICK_PER_SECOND,
+        REQUESTS_PER_SECOND,
     },
     prompt::Asking,
     quota::Bucket,
@@ -53,6 +56,9 @@ pub(crate) struct Site {
     pub(crate) dials: Bucket,
     pub(crate) lookups: Bucket,
     pub(crate) lookups_in_flight: Rc<Cell<u32>>,
+    pub(crate) publishes: Bucket,
+    /// Topics that the node joins for it.
+    pub(crate) joins: Bucket,
     pub(crate) prompts: Bucket,
     pub(crate) asking: RefCell<Asking>,
 }
@@ -70,6 +76,8 @@ impl Site {
             dials: Bucket::per_second(DIAL_BURST, DIALS_PER_SECOND),
             lookups: Bucket::per_second(LOOKUP_BURST, LOOKUPS_PER_SECOND),
             lookups_in_flight: Rc::default(),
+            publishes: Bucket::per_second(PUBLISHES_PER_SECOND, PUBLISHES_PER_SECOND),
+            joins: Bucket::per_second(JOIN_BURST, JOINS_PER_SECOND),
             prompts: Bucket::every(PROMPT_BURST, PROMPT_REFILL),
             asking: RefCell::default(),
         }
@@ -112,6 +120,9 @@ pub(crate) struct Session {
     in_flight: RefCell<HashMap<String, InFlight>>,
     subscriptions: RefCell<BTreeSet<EventName>>,
     events: Bucket,
+    /// Messages of topics that it is given.
+    pub(crate) messages: Bucket,
+    pub(crate) message_bytes: Bucket,
     streams: RefCell<HashMap<String, Rc<StreamPort>>>,
     held: RefCell<Option<HeldCache>>,
 }
@@ -314,6 +325,8 @@ impl Sessions {
             in_flight: RefCell::default(),
             subscriptions: RefCell::default(),
             events: Bucket::per_second(EVENTS_PER_SECOND, EVENTS_PER_SECOND),
+            messages: Bucket::per_second(MESSAGE_BURST, MESSAGES_PER_SECOND),
+            message_bytes: Bucket::per_second(MESSAGE_BYTES_BURST, MESSAGE_BYTES_PER_SECOND),
             streams: RefCell::default(),
             held: RefCell::default(),
         });
@@ -412,6 +425,7 @@ pub(crate) fn close(core: &Rc<Core>, session: &Rc<Session>) {
     }
     let lasting = core.lasting(session.origin());
     core.handlers.retain(session.id, &lasting, |_| false);
+    core.topics.retain(session.id, &lasting, |_| false);
     // Unless a second port speaks for it, as after a reload of the extension.
     let there = core.sessions.is_there(&session.document);
     let ended = !there

@@ -11,3 +11,4 @@ mod private_streams;
 mod private_visits;
 mod remote;
 pub(crate) mod support;
+mod topics;

@@ -1,6 +1,9 @@
 //! The protocols that the node speaks, as one behaviour.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use libp2p::{
     PeerId, connection_limits,
@@ -16,8 +19,8 @@ use crate::{
     address_policy::Gate,
     dht,
     limits::{
-        CONNECTION_MARGIN, GOSSIP_MESSAGE, GOSSIP_QUEUE, GOSSIP_TOPICS_PER_PEER, PING_INTERVAL,
-        PING_TIMEOUT,
+        CONNECTION_MARGIN, GOSSIP_IDS, GOSSIP_MESSAGE, GOSSIP_QUEUE, GOSSIP_TOPICS_PER_PEER,
+        PING_INTERVAL, PING_TIMEOUT,
     },
     pong,
     relay_server::{self, Unanswered},
@@ -47,7 +50,12 @@ pub(crate) struct Behaviour {
 }
 
 impl Behaviour {
-    pub(crate) fn new(config: &Config, gate: &Arc<Gate>, clients: Clients) -> Result<Self, Error> {
+    pub(crate) fn new(
+        config: &Config,
+        gate: &Arc<Gate>,
+        clients: Clients,
+        own_message: OwnMessage,
+    ) -> Result<Self, Error> {
         let local = config.keypair.public().to_peer_id();
         Ok(Self {
             connection_limits: connection_limits(&config.limits),
@@ -65,7 +73,7 @@ impl Behaviour {
                     .with_timeout(PING_TIMEOUT),
             ),
             kad: dht::Behaviour::new(config, Arc::clone(gate))?,
-            gossipsub: gossipsub(config)?,
+            gossipsub: gossipsub(config, own_message)?,
             relay_client: clients.relay,
             webrtc: clients.webrtc,
             relay_server: Toggle::from(relay_server(config, local, clients.unanswered)),
@@ -85,11 +93,39 @@ fn connection_limits(limits: &crate::Limits) -> connection_limits::Behaviour {
     )
 }
 
-fn gossipsub(config: &Config) -> Result<Gossipsub, Error> {
+/// The number of the message that this node made last. Gossipsub tells it only of those that it sent to somebody.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OwnMessage(Arc<AtomicU64>);
+
+impl OwnMessage {
+    pub(crate) fn number(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Author and number: what the specification names (libp2p/specs, pubsub, "Message Identification") and other implementations
+/// use, so that nodes understand which messages the others say that they have. rust-libp2p's own is text.
+pub(crate) fn message_id(author: Option<&PeerId>, number: Option<u64>) -> gossipsub::MessageId {
+    let mut id = author.map(|author| author.to_bytes()).unwrap_or_default();
+    id.extend(number.into_iter().flat_map(u64::to_be_bytes));
+    gossipsub::MessageId(id)
+}
+
+fn gossipsub(config: &Config, own_message: OwnMessage) -> Result<Gossipsub, Error> {
+    let local = config.keypair.public().to_peer_id();
     let options = gossipsub::ConfigBuilder::default()
         .validation_mode(gossipsub::ValidationMode::Strict)
         .max_transmit_size(GOSSIP_MESSAGE)
         .connection_handler_queue_len(GOSSIP_QUEUE)
+        .max_control_messages_sent(GOSSIP_IDS)
+        .message_id_fn(move |message| {
+            if message.source == Some(local)
+                && let Some(number) = message.sequence_number
+            {
+                own_message.0.store(number, Ordering::Relaxed);
+            }
+            message_id(message.source.as_ref(), message.sequence_number)
+        })
         .build()
         .map_err(|error| Error::Config(error.to_string()))?;
     let filter = gossipsub::MaxCountSubscriptionFilter {

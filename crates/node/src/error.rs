@@ -44,6 +44,14 @@ pub enum Error {
         /// When to try again.
         retry_after: Duration,
     },
+    /// Larger than the node passes on, now or later (5005).
+    #[error("too large: {what} has at most {most} bytes")]
+    TooLarge {
+        /// What.
+        what: &'static str,
+        /// Its most bytes.
+        most: usize,
+    },
     /// The remote speaks none of the protocols asked for (5010).
     #[error("protocol not supported by the remote")]
     ProtocolNotSupported,

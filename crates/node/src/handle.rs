@@ -2,6 +2,7 @@
 
 pub(crate) mod dht;
 mod dial;
+pub(crate) mod topics;
 
 use std::{
     future::Future,
@@ -50,6 +51,7 @@ pub(crate) enum Command {
     OpenStream(OpenStream, Reply<OpenedStream>),
     Accept(Vec<StreamProtocol>, Reply<IncomingStreams>),
     Events(Reply<Events>),
+    Topics(topics::Command),
     SetPaused(bool, Reply<()>),
     SetPrivateStreams(bool, Reply<()>),
     SetNetwork(bool, Reply<()>),
@@ -84,6 +86,11 @@ impl Handle {
             },
             receiver,
         )
+    }
+
+    /// A way to the event loop that does not keep the node running.
+    pub(crate) fn weak(&self) -> async_channel::WeakSender<Command> {
+        self.commands.downgrade()
     }
 
     /// This node's own id.

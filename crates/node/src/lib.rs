@@ -39,7 +39,10 @@ pub use config::{Config, DEFAULT_KAD_PROTOCOL, Role, Services};
 pub use dht::DhtKey;
 pub use error::Error;
 pub use event_loop::{EventLoop, new};
-pub use handle::{Events, Handle, Listeners};
+pub use handle::{
+    Events, Handle, Listeners,
+    topics::{Published, Received, TopicMessage, TopicMessages},
+};
 pub use limits::{Limits, RelayLimits};
 pub use meter::{Measure, Meter, Refusal, Toward};
 pub use mooring_webrtc::signalled::{IceServer, IceServers};

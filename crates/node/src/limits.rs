@@ -272,10 +272,29 @@ pub(crate) const PROVIDES_AT_ONCE: usize = 2;
 
 /// One published message with its envelope; gossipsub's usual bound.
 pub(crate) const GOSSIP_MESSAGE: usize = 64 * 1024;
-/// Messages queued towards one peer: 4 MiB at most (upstream's 5,000 would be 320 MiB).
-pub(crate) const GOSSIP_QUEUE: usize = 64;
+/// Messages queued towards one peer: what a site may publish at once, however slow the way to the peer is at that moment. 16 MiB at most
+/// (upstream's 5,000 would be 320 MiB).
+pub(crate) const GOSSIP_QUEUE: usize = 256;
 /// Topics that one peer may subscribe to.
 pub(crate) const GOSSIP_TOPICS_PER_PEER: usize = 256;
+/// Bytes of one published message. With its topic, author, number and signature it has to fit into [`GOSSIP_MESSAGE`]: a longer one would end
+/// the stream that it is sent on, and with the fifth stream gossipsub gives a connection up.
+pub const PUBLISH_BYTES: usize = GOSSIP_MESSAGE - 2 * TOPIC_BYTES;
+/// Bytes of a topic, which every message of it repeats.
+pub(crate) const TOPIC_BYTES: usize = 512;
+/// Messages of whose ids a peer is told at once, and asked for in one second: so many ids stay below the 16 KiB that peers read at once.
+pub(crate) const GOSSIP_IDS: usize = 256;
+/// Topics that this node is in at once: what it lets a peer subscribe to, and so what others may let it.
+pub(crate) const TOPICS: usize = GOSSIP_TOPICS_PER_PEER;
+/// How long a node stays in a topic that nobody reads: a page that is loaded anew is back by then, and peers take nobody into their mesh for
+/// 10 s after it left.
+pub(crate) const TOPIC_LINGER: Duration = Duration::from_secs(10);
+/// Readers of one topic: as many sites.
+pub(crate) const TOPIC_READERS: usize = 256;
+/// Messages that wait for one reader before the oldest are dropped: more than a busy topic brings while a reader's task waits for its turn.
+pub(crate) const TOPIC_QUEUE: usize = 256;
+/// Bytes of these. Readers of the same topic share them.
+pub(crate) const TOPIC_QUEUE_BYTES: usize = 1024 * 1024;
 
 /// As a relay: requests for a reservation that one peer may make in an hour. Peer ids cost nothing, so this is for clients that
 /// ask over and over, not for attackers.

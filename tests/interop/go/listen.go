@@ -26,6 +26,7 @@ func listen(ctx context.Context, args []string) error {
 	flags.Uint64Var(&o.seed, "seed", 0, "make the identity from this number (0: random)")
 	flags.BoolVar(&o.relay, "relay", false, "serve as a circuit relay")
 	flags.BoolVar(&o.noClose, "no-close", false, "half-close echo streams and never close them")
+	topic := flags.String("topic", "", "join this topic and answer what others publish in it")
 	_ = flags.Parse(args)
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
@@ -47,6 +48,11 @@ func listen(ctx context.Context, args []string) error {
 		return err
 	}
 	defer h.Close()
+	if *topic != "" {
+		if err := answer(ctx, h, *topic); err != nil {
+			return err
+		}
+	}
 	h.Network().Notify(&network.NotifyBundle{
 		ConnectedF:    func(_ network.Network, c network.Conn) { report("opened", c) },
 		DisconnectedF: func(_ network.Network, c network.Conn) { report("closed", c) },

@@ -1,6 +1,6 @@
 // Command peer is a go-libp2p node for the interoperability tests and the benchmarks, with what else these need in Go.
 //
-//	peer listen [--address IP] [--listen MULTIADDR]... [--seed N] [--relay] [--no-close]
+//	peer listen [--address IP] [--listen MULTIADDR]... [--seed N] [--relay] [--no-close] [--topic NAME]
 //	peer raw    [--address IP]
 //	peer proxy  [--address IP] --target ADDRESS:PORT [--delay D] [--loss PERCENT]
 //	peer dial   [--webrtc-version 1|2] [--pings N] [--sequential N] [--concurrent N] [--bytes N] [--timeout D] MULTIADDR

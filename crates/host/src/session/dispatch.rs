@@ -166,10 +166,10 @@ fn start(
 
 /// Posts the answer, and what begins with it.
 fn answer(session: &Rc<Session>, id: Option<RequestId>, result: Result<Outcome, ErrorObject>) {
-    let (name, value, begin) = match result {
-        Ok(outcome) => ("result", outcome.value, outcome.begin),
+    let (name, value, begin, then) = match result {
+        Ok(outcome) => ("result", outcome.value, outcome.begin, outcome.then),
         Err(error) => match to_value(&error) {
-            Ok(value) => ("error", value, None),
+            Ok(value) => ("error", value, None, None),
             Err(fault) => return tracing::error!(%fault, "an error could not be made"),
         },
     };
@@ -183,5 +183,8 @@ fn answer(session: &Rc<Session>, id: Option<RequestId>, result: Result<Outcome, 
     session.post_rpc(m, begin.as_ref().map(|begin| begin.stream.as_str()));
     if let Some(begin) = begin {
         (begin.run)();
+    }
+    if let Some(then) = then {
+        then();
     }
 }

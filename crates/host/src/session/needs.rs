@@ -37,6 +37,7 @@ impl Needs {
                     .chain(private)
                     .collect()
             }
+            Work::Pubsub(ask) => vec![ask.needs()],
             _ => match grant {
                 Some(GrantName::Identity) => vec![Descriptor::Identity {}],
                 Some(GrantName::Peers) => vec![Descriptor::Peers {}],

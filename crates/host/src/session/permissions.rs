@@ -6,7 +6,7 @@ use futures::{FutureExt, select};
 use libp2p::PeerId;
 use mooring_api::{
     Descriptor, ErrorCode, ErrorObject,
-    descriptor::{Revocation, allows_protocol, covers},
+    descriptor::{Revocation, allows_protocol, allows_topic, covers},
     results::Granted,
 };
 use mooring_node::{Connection, DialRequest, Owner, Scope};
@@ -109,7 +109,7 @@ pub(crate) async fn forget(core: &Rc<Core>, origin: &str) -> Result<(), ErrorObj
     save(core).await
 }
 
-/// An origin may hold less than before: ends its requests, streams and handlers that nothing allows any more, and its
+/// An origin may hold less than before: ends its requests, streams, handlers and subscriptions that nothing allows any more, and its
 /// interest in connections that it may not dial any more.
 pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
     // No document is open, perhaps; what lasts still counts.
@@ -127,8 +127,11 @@ pub(crate) fn grants_ended(core: &Rc<Core>, origin: &str) {
         core.handlers.retain(session.id, &lasting, |protocol| {
             allows_protocol(&held, protocol)
         });
+        core.topics
+            .retain(session.id, &lasting, |topic| allows_topic(&held, topic));
     }
     core.handlers.retain_lasting(origin, &lasting);
+    core.topics.retain_lasting(origin, &lasting);
     let everywhere = Descriptor::Dial {
         private_network: true,
     };

@@ -16,7 +16,7 @@ use mooring_api::{
 use mooring_node::{Scope, address_policy};
 use serde::Deserialize;
 
-use super::{Session, dht, needs::Needs};
+use super::{Session, dht, needs::Needs, pubsub};
 use crate::{
     Value,
     error::{error, from_node},
@@ -53,6 +53,7 @@ pub(super) enum Work {
     Subscribe(Vec<EventName>),
     Unsubscribe(Vec<EventName>),
     Dht(dht::Lookup, Scope),
+    Pubsub(pubsub::Ask),
     /// In the contract, and not in this build.
     NotBuilt(Method),
 }
@@ -192,6 +193,10 @@ fn work(held: &[Descriptor], method: Method, mut params: Value) -> Result<Work, 
         | Method::DhtStopProviding
         | Method::DhtGet
         | Method::DhtPut => Work::Dht(dht::plan(held, method, params)?, scope(held)),
+        Method::PubsubSubscribe
+        | Method::PubsubUnsubscribe
+        | Method::PubsubPublish
+        | Method::PubsubPeers => Work::Pubsub(pubsub::plan(held, method, params)?),
         later => {
             check_later(held, later, params)?;
             Work::NotBuilt(later)
@@ -202,13 +207,6 @@ fn work(held: &[Descriptor], method: Method, mut params: Value) -> Result<Work, 
 /// Parameters and caveats of what is not built yet.
 fn check_later(held: &[Descriptor], method: Method, params: Value) -> Result<(), ErrorObject> {
     match method {
-        Method::PubsubSubscribe | Method::PubsubUnsubscribe | Method::PubsubPeers => {
-            topic(held, &read::<params::Topic>(params)?.topic)?;
-        }
-        Method::PubsubPublish => {
-            bytes(&params, "data")?;
-            topic(held, &read::<params::Publish>(params)?.topic)?;
-        }
         Method::RendezvousRegister | Method::RendezvousDiscover | Method::RendezvousUnregister => {
             let rendezvous: params::Rendezvous = read(params)?;
             if rendezvous.namespace.is_empty() || rendezvous.namespace.len() > MAX_NAMESPACE {
@@ -245,7 +243,7 @@ const MAX_NAMESPACE: usize = 255;
 /// Longest life of a registration, in seconds: 72 hours, libp2p/specs, rendezvous.
 const MAX_TTL: u32 = 72 * 60 * 60;
 
-fn bytes(params: &Value, name: &str) -> Result<(), ErrorObject> {
+pub(super) fn bytes(params: &Value, name: &str) -> Result<(), ErrorObject> {
     match params.get(name) {
         Some(Value::Bytes(_)) => Ok(()),
         // serde would take an array or a string for bytes too.
@@ -253,7 +251,7 @@ fn bytes(params: &Value, name: &str) -> Result<(), ErrorObject> {
     }
 }
 
-fn topic(held: &[Descriptor], topic: &str) -> Result<(), ErrorObject> {
+pub(super) fn topic(held: &[Descriptor], topic: &str) -> Result<(), ErrorObject> {
     if topic.is_empty() || topic.len() > MAX_NAME_BYTES || topic.chars().any(char::is_control) {
         return Err(bad(format!(
             "A topic has 1 to {MAX_NAME_BYTES} bytes and no control characters."

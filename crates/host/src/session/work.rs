@@ -10,7 +10,7 @@ use mooring_api::{
 use mooring_node::{DialRequest, Handle, Owner};
 use serde::Serialize;
 
-use super::{Session, dht, dispatch::internal, permissions, plan::Work};
+use super::{Session, dht, dispatch::internal, permissions, plan::Work, pubsub};
 use crate::{
     Value,
     error::{error, from_node},
@@ -23,11 +23,17 @@ use crate::{
 pub(super) struct Outcome {
     pub(super) value: Value,
     pub(super) begin: Option<streams::Begin>,
+    /// What is done once it has been posted.
+    pub(super) then: Option<Box<dyn FnOnce()>>,
 }
 
 impl From<Value> for Outcome {
     fn from(value: Value) -> Self {
-        Outcome { value, begin: None }
+        Outcome {
+            value,
+            begin: None,
+            then: None,
+        }
     }
 }
 
@@ -129,6 +135,7 @@ pub(super) async fn run(
             Ok(Outcome {
                 value,
                 begin: Some(begin),
+                then: None,
             })
         }
         Work::Handle(protocols) => {
@@ -153,6 +160,7 @@ pub(super) async fn run(
             nothing()
         }
         Work::Dht(lookup, scope) => dht::run(core, session, lookup, scope, timeout).await,
+        Work::Pubsub(ask) => pubsub::run(core, session, ask).await,
         Work::NotBuilt(method) => Err(error(
             ErrorCode::Unsupported,
             format!("{} is not in this build.", method.name()),

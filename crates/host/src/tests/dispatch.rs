@@ -281,8 +281,6 @@ fn the_order_of_judgement_is_the_contracts() {
                 5007,
             ),
             // Not built yet.
-            ("pubsub.subscribe", json!({"topic": "news"}), 4200),
-            ("pubsub.peers", json!({"topic": "room-7"}), 4200),
             // Nobody is there to ask.
             ("dht.findPeer", json!({"peer": peer}), 5009),
             ("dht.closestPeers", json!({"key": key}), 5009),
@@ -300,20 +298,6 @@ fn the_order_of_judgement_is_the_contracts() {
                 "{method} {params}"
             );
         }
-        let publish = Value::object([
-            ("jsonrpc", Value::text("2.0")),
-            ("id", Value::text("publish")),
-            ("method", Value::text("pubsub.publish")),
-            (
-                "params",
-                Value::object([
-                    ("topic", Value::text("news")),
-                    ("data", Value::Bytes(vec![1])),
-                ]),
-            ),
-        ]);
-        page.raw(publish);
-        assert_eq!(page.answer("publish").await.unwrap_err().0, 4200);
         // None of these counted as a dial.
         let dials = page
             .fails("connections.dial", json!({"peer": PEER, "timeoutMs": 1000}))

@@ -81,6 +81,7 @@ impl EventLoop {
             Command::Events(reply) => {
                 let _ = reply.send(self.events.subscribe([]).map(Events));
             }
+            Command::Topics(command) => self.on_topics_command(command),
             Command::SetPaused(paused, reply) => {
                 self.set_paused(paused);
                 let _ = reply.send(Ok(()));

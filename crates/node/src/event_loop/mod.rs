@@ -12,6 +12,7 @@ mod provides;
 mod relays;
 mod subscribers;
 mod swarm_events;
+mod topics;
 mod upgrades;
 
 use std::sync::Arc;
@@ -27,13 +28,14 @@ use network::Network;
 use provides::Provides;
 use relays::Relays;
 use subscribers::Subscribers;
+use topics::Topics;
 use upgrades::Upgrades;
 use web_time::Instant;
 
 use crate::{
     Config, Error, Handle, Limits, Role, Scope,
     address_policy::Gate,
-    behaviour::{Behaviour, BehaviourEvent},
+    behaviour::{Behaviour, BehaviourEvent, OwnMessage},
     handle::{Command, Facts, Reply},
     interests::Interests,
     limits::{DIAL_CONCURRENCY, HOUSEKEEPING, NEGOTIATING_STREAMS, SHUTDOWN_GRACE},
@@ -71,6 +73,9 @@ pub struct EventLoop {
     network: Network,
     events: Subscribers<Event>,
     listeners: Subscribers<ListenerEvent>,
+    topics: Topics,
+    /// What readers of topics tell by that they have gone.
+    handles: async_channel::WeakSender<Command>,
     paused: bool,
 }
 
@@ -85,7 +90,8 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
     };
     let gate = Gate::new(scope);
     let (transport, clients) = transport::build(&config, &gate)?;
-    let behaviour = Behaviour::new(&config, &gate, clients)?;
+    let own_message = OwnMessage::default();
+    let behaviour = Behaviour::new(&config, &gate, clients, own_message.clone())?;
     let bootstrap = Bootstrap::new(&config.bootstrap)?;
     let mut swarm = Swarm::new(
         transport,
@@ -139,6 +145,8 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         network: Network::default(),
         events: Subscribers::default(),
         listeners: Subscribers::default(),
+        topics: Topics::new(own_message),
+        handles: handle.weak(),
         paused: false,
         limits: config.limits,
         meter: config.meter,
@@ -175,7 +183,13 @@ impl EventLoop {
             let fired = matches!(wake, Wake::Deadline);
             match wake {
                 Wake::Command(Command::Shutdown(reply)) => break Some(reply),
-                Wake::Command(command) => self.on_command(command),
+                Wake::Command(command) => {
+                    let published = topics::is_publish(&command);
+                    self.on_command(command);
+                    if published {
+                        topics::let_connections_send().await;
+                    }
+                }
                 Wake::Swarm(event) => self.on_swarm_event(*event),
                 Wake::Deadline => self.tick(),
                 Wake::Abandoned => break None,
@@ -204,6 +218,7 @@ impl EventLoop {
         self.tick_upgrades(now);
         self.tick_bootstrap(now);
         self.tick_network(now);
+        self.tick_topics(now);
         self.peers.trim(|peer| self.connections.is_connected(peer));
     }
 
@@ -220,6 +235,7 @@ impl EventLoop {
                 .filter(|_| !self.network.is_away()),
             self.bootstrap.next_deadline(),
             self.network.next_deadline(),
+            self.topics.next_deadline(),
         ]
         .into_iter()
         .flatten()

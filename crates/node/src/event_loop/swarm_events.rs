@@ -246,6 +246,7 @@ impl EventLoop {
                 ..
             }) => self.on_relay_accepted(&relay_peer_id),
             BehaviourEvent::Kad(event) => self.on_dht_event(event),
+            BehaviourEvent::Gossipsub(event) => self.on_topics_event(event),
             _ => {}
         }
     }
