@@ -241,6 +241,8 @@ test("handlers serve another browser over a relay, also after the extension was 
   }, 30_000), { value: [100_000, 0] });
 
   await page.evaluate(() => (window.again = false));
+  // While a stream's way to the host is made the extension has a frame in the page, and Chromium keeps no page with one.
+  await until("head and body alone", () => page.evaluate(() => document.documentElement.children.length === 2));
   await page.goto(site.url("/script"));
   await page.goBack();
   assert.equal(await page.evaluate(() => window.served), 2, "from the cache, as it was left");
