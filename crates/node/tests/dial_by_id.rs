@@ -18,7 +18,7 @@ use common::{
     *,
 };
 use libp2p::{Multiaddr, PeerId};
-use mooring_node::{Config, DialRequest, Error, OpenStream, Path, Scope};
+use mooring_node::{Config, DialRequest, Error, LookupOptions, OpenStream, Path, Scope};
 
 /// A peer of the DHT that knows where these are, whether or not they are in the DHT themselves, as go-libp2p's servers know of those
 /// that are connected to them.
@@ -45,6 +45,14 @@ fn by_id(peer: PeerId, scope: Scope) -> DialRequest {
     }
 }
 
+fn lookup() -> LookupOptions {
+    LookupOptions {
+        owner: site(),
+        scope: Scope::PRIVATE,
+        timeout: PATIENCE,
+    }
+}
+
 #[tokio::test]
 async fn two_clients_meet_by_what_the_dht_knows() {
     let (relay, near, far) = (Node::server(TCP), Node::client(), Node::client());
@@ -62,6 +70,37 @@ async fn two_clients_meet_by_what_the_dht_knows() {
     );
     assert_eq!(connection.owners, [site()]);
     assert!(dht.asked.load(Ordering::SeqCst) > 0);
+}
+
+#[tokio::test]
+async fn a_server_leads_to_whoever_is_connected_to_it() {
+    let (relay, near, far) = (Node::server(TCP), Node::client(), Node::client());
+    near.connect(&relay).await;
+    webrtc_address(&near).await;
+    far.connect(&relay).await;
+    // The server hears of the new address a moment later.
+    eventually("found", || async {
+        let found = far.handle.find_peer(near.peer(), lookup());
+        found.await.is_ok()
+    })
+    .await;
+    let dialed = soon("dial", far.handle.dial(by_id(near.peer(), Scope::PRIVATE)))
+        .await
+        .unwrap();
+    assert_eq!(dialed.peer, near.peer());
+    // Over whichever of its addresses, which becomes a direct path by itself.
+    eventually("a direct path", || far.is_only_direct_to(&near)).await;
+
+    // Who has gone is named no more.
+    let other = Node::client();
+    other.connect(&relay).await;
+    let gone = near.peer();
+    drop(near);
+    eventually("forgotten", || async {
+        let found = other.handle.find_peer(gone, lookup());
+        found.await.is_err()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 
 mod dead;
 mod filter;
+mod guests;
 mod key;
 pub(crate) mod record;
 mod store;
@@ -33,6 +34,7 @@ pub use self::key::DhtKey;
 use self::{
     dead::Dead,
     filter::{dialable, found, without_private, written_by},
+    guests::Guests,
     store::Store,
     watch::Watch,
 };
@@ -77,6 +79,7 @@ pub(crate) struct Behaviour {
     approvals: HashMap<ConnectionId, (PeerId, Approval)>,
     /// What lookups would wait for in vain.
     dead: Dead,
+    guests: Guests,
     events: VecDeque<Event>,
 }
 
@@ -120,23 +123,40 @@ impl Behaviour {
             ended: HashSet::new(),
             approvals: HashMap::new(),
             dead: Dead::default(),
+            guests: Guests::default(),
             events: VecDeque::new(),
         })
     }
 
     /// Whether a peer with these protocols answers lookups.
-    pub(crate) fn is_spoken(&self, protocols: &[StreamProtocol]) -> bool {
+    fn is_spoken(&self, protocols: &[StreamProtocol]) -> bool {
         self.kad
             .protocol_names()
             .iter()
             .any(|name| protocols.contains(name))
     }
 
-    /// A connected peer that answers lookups has said where it listens: takes it into the routing table.
+    /// A connected peer has said where it listens and what it speaks. One that answers lookups comes into the routing table, others
+    /// are named to whoever looks for them.
+    pub(crate) fn learned(
+        &mut self,
+        peer: PeerId,
+        addresses: &[Multiaddr],
+        protocols: &[StreamProtocol],
+    ) {
+        if self.is_spoken(protocols) {
+            self.guests.left(&peer);
+            self.take_in(peer, addresses);
+        } else if self.kad.mode() == kad::Mode::Server && self.connected.contains_key(&peer) {
+            self.guests.said(peer, addresses);
+        }
+    }
+
+    /// Takes a peer into the routing table.
     ///
     /// Only with what this node could dial: others take a place and cost a time-out. Addresses that are not global count where
     /// the peer is connected over one, since they mean something there; it leaves the table with that connection.
-    pub(crate) fn learned(&mut self, peer: PeerId, addresses: &[Multiaddr]) {
+    fn take_in(&mut self, peer: PeerId, addresses: &[Multiaddr]) {
         let near = self.scope.private_network || self.is_near(&peer);
         let scope = Scope {
             private_network: near,
@@ -374,10 +394,14 @@ impl Behaviour {
     }
 
     /// What is answered to a peer: one that came over a global address learns no others.
-    fn answer(&self, peer: &PeerId, handler: &NotifyHandler, event: ToHandler) -> ToHandler {
-        let near = match (handler, self.connected.get(peer)) {
-            (NotifyHandler::One(id), Some(connections)) => connections.get(id) == Some(&true),
-            _ => false,
+    fn answer(&mut self, peer: PeerId, handler: &NotifyHandler, event: ToHandler) -> ToHandler {
+        let (near, event) = match handler {
+            NotifyHandler::One(id) => {
+                let connections = self.connected.get(&peer);
+                let near = connections.is_some_and(|all| all.get(id) == Some(&true));
+                (near, self.guests.complete(peer, *id, event))
+            }
+            NotifyHandler::Any => (false, event),
         };
         if near { event } else { without_private(event) }
     }
@@ -390,6 +414,7 @@ impl Behaviour {
         let near = connections.values().any(|near| *near);
         if connections.is_empty() {
             self.connected.remove(&peer);
+            self.guests.left(&peer);
         }
         if near || self.scope.private_network {
             return;
@@ -449,6 +474,10 @@ impl NetworkBehaviour for Behaviour {
         event: THandlerOutEvent<Self>,
     ) {
         let event = match event {
+            FromHandler::FindNodeReq { key, request_id } => {
+                self.guests.asked(peer, connection, &key);
+                FromHandler::FindNodeReq { key, request_id }
+            }
             FromHandler::FindNodeRes {
                 closer_peers,
                 query_id,
@@ -552,7 +581,7 @@ impl NetworkBehaviour for Behaviour {
                         }
                         continue;
                     }
-                    let event = self.answer(&peer_id, &handler, event);
+                    let event = self.answer(peer_id, &handler, event);
                     return Poll::Ready(ToSwarm::NotifyHandler {
                         peer_id,
                         handler,

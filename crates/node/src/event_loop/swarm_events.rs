@@ -255,9 +255,7 @@ impl EventLoop {
         self.peers.identified(peer, info);
         self.peers.trim(|peer| self.connections.is_connected(peer));
         let kad = &mut self.swarm.behaviour_mut().kad;
-        if kad.is_spoken(&info.protocols) {
-            kad.learned(peer, &info.listen_addrs);
-        }
+        kad.learned(peer, &info.listen_addrs, &info.protocols);
         self.tick_lookups(Instant::now());
         if info.protocols.contains(&relay::HOP_PROTOCOL_NAME) {
             self.on_relay_found(peer);
