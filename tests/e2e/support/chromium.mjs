@@ -24,13 +24,14 @@ const quiet = [
  * @param {boolean} [options.headless]
  * @param {boolean} [options.attachWorker] DevTools on the service worker keeps it alive: off for tests of its life
  * @param {string} [options.extension] the folder of the extension
+ * @param {string} [options.executable] instead of the browser that is there
  */
 export async function launchChromium(options = {}) {
-  const { args = [], headless = true, attachWorker = true, extension = extensionDir("chrome") } = options;
+  const { args = [], headless = true, attachWorker = true, extension = extensionDir("chrome"), executable = chromiumBinary() } = options;
   const profile = options.profile ?? scratch("chromium");
   const browser = await puppeteer.launch({
     browser: "chrome",
-    executablePath: chromiumBinary(),
+    executablePath: executable,
     headless,
     pipe: true,
     enableExtensions: [extension],

@@ -130,9 +130,10 @@ const routes = {
 };
 
 /**
- * @param {string} host the address to serve on
+ * @param {string} host as pages name it
+ * @param {string} listen the address to serve on, if it is another
  */
-export async function startSite(host = "127.0.0.1") {
+export async function startSite(host = "127.0.0.1", listen = host) {
   const requests = [];
   const server = http.createServer((request, response) => {
     requests.push({ url: request.url, purpose: request.headers["sec-purpose"] });
@@ -145,7 +146,7 @@ export async function startSite(host = "127.0.0.1") {
     response.writeHead(200, { "content-type": found.type ?? "text/html", "cache-control": "no-store", ...found.headers });
     response.end(found.body);
   });
-  await new Promise((done, failed) => server.once("error", failed).listen(0, host, done));
+  await new Promise((done, failed) => server.once("error", failed).listen(0, listen, done));
   const { port } = server.address();
   return {
     port,

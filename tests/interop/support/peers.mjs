@@ -139,6 +139,22 @@ export async function proxy(target, { delay = 0, loss = 0 }, host = "127.0.0.1")
 }
 
 /**
+ * A TURN server that is reached by TCP.
+ * @returns with `server`, as the user writes it, and what it relayed so far
+ */
+export async function turn(host) {
+  const [user, password] = ["boat", "harbour"];
+  const { lines, ...running } = await start("the TURN server", goPeer(), ["turn", "--address", host, "--user", user, "--password", password], 1);
+  return {
+    ...running,
+    server: `turn:${lines[0]}?transport=tcp ${user} ${password}`,
+    /** Bytes, to the last 64 KiB. */
+    relayed: () => Number(lines.findLast((line) => line.startsWith("relayed "))?.split(" ")[1] ?? 0),
+    allocations: () => lines.filter((line) => line.startsWith("allocated ")).length,
+  };
+}
+
+/**
  * Lets a peer of another implementation dial, ping and open echo streams.
  * @param {"go" | "js"} implementation
  * @param {string} address
