@@ -2,6 +2,7 @@
  * Relays between a stream's MessagePort in the page and the host. Credit is the host's to enforce; what is checked here
  * only keeps a page that ignores it from filling the extension's process: the runtime port knows no back-pressure.
  */
+import { buffers } from "../bridge/buffers";
 import { binaryLength } from "./measure";
 import { MAX_DATA_BYTES, MAX_REASON_LENGTH, MAX_STREAMS } from "./limits";
 
@@ -47,7 +48,7 @@ export class Streams {
     const stream = this.#streams.get(id);
     if (!stream) return;
     if (message.type === "credit" && typeof message.bytes === "number") stream.credit += message.bytes;
-    stream.port.postMessage(message);
+    stream.port.postMessage(message, buffers(message));
     if (message.type === "closed") this.#forget(id, stream);
   }
 

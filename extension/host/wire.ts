@@ -2,6 +2,7 @@
  * The way to one of our own contexts: its runtime Port and, for a document that carries much, a MessagePort beside it.
  * Who is at the other end the browser says by the Port; its end is the end of both.
  */
+import { buffers } from "../bridge/buffers";
 import { ASK, MOVED, type Offer } from "../bridge/messages";
 import type { Bridges } from "./bridges";
 
@@ -43,7 +44,8 @@ export class Wire {
 
   post(message: unknown): void {
     try {
-      (this.#bridge ?? this.#port).postMessage(message);
+      if (this.#bridge) this.#bridge.postMessage(message, carried(message));
+      else this.#port.postMessage(message);
     } catch {
       // Closed on the other side; its event is on the way.
     }
@@ -88,6 +90,11 @@ export class Wire {
     this.#closed = true;
     this.#bridge?.close();
   }
+}
+
+/** The host makes what it sends to a stream for that alone. */
+function carried(message: unknown): Transferable[] {
+  return kind(message) === "port" ? buffers((message as { m: object }).m) : [];
 }
 
 function kind(message: unknown): unknown {
