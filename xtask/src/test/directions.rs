@@ -11,7 +11,7 @@ use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// A crate, the project's own crates that it may use, and whether it may use web-sys.
-const RULES: [(&str, &[&str], bool); 13] = [
+const RULES: [(&str, &[&str], bool); 14] = [
     ("mooring-api", &[], false),
     ("mooring-webrtc", &["mooring-api"], true),
     ("mooring-websocket", &[], true),
@@ -32,6 +32,8 @@ const RULES: [(&str, &[&str], bool); 13] = [
     ),
     // The dashboard never links libp2p.
     ("mooring-popup", &["mooring-api"], true),
+    // Apps choose web-sys' features themselves: the client has what it needs of the window without.
+    ("mooring-client", &["mooring-api"], false),
     // The transport alone, in a page, for the interoperability tests.
     ("mooring-transport-probe", &["mooring-webrtc"], true),
     // The same with upstream's transport: nothing of ours.

@@ -26,12 +26,13 @@ const FUZZ_SECONDS: u64 = 10;
 /// A single test of a node runner, so that a hung one fails by name.
 const ONE_TEST_MS: &str = "--test-timeout=240000";
 /// What also compiles to wasm.
-const WASM_CRATES: [&str; 9] = [
+const WASM_CRATES: [&str; 10] = [
     "mooring-api",
     "mooring-webrtc",
     "mooring-websocket",
     "mooring-node",
     "mooring-host",
+    "mooring-client",
     "mooring-popup",
     "mooring-transport-probe",
     "mooring-upstream-peer",

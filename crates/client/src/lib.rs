@@ -1,0 +1,58 @@
+//! The libp2p node in the visitor's browser, for web apps written in Rust: connected before the page loads, kept when it closes. The
+//! visitor needs the Mooring extension and decides what the site may do.
+//!
+//! ```no_run
+//! use futures::{AsyncReadExt, AsyncWriteExt};
+//! use mooring_client::{Descriptor, connect};
+//!
+//! # async fn example(address: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! let node = connect().await?;
+//! node.permissions()
+//!     .request(&[
+//!         Descriptor::Dial { private_network: false },
+//!         Descriptor::Streams { protocols: vec!["/chat/1".to_owned()] },
+//!     ])
+//!     .await?;
+//! let connection = node.dial(address).await?;
+//! let mut stream = node.open_stream(&connection.peer_id, &["/chat/1"]).await?;
+//! stream.write_all(b"hello").await?;
+//! stream.close().await?;
+//! let mut answer = String::new();
+//! stream.read_to_string(&mut answer).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is for `wasm32-unknown-unknown` in a web page's main thread, and compiles elsewhere too: there [`connect`] fails with
+//! [`Code::NotAllowed`]. Permissions, methods, limits and errors are those of the page API (`docs/page-api.md`), whose types it shares
+//! with the extension (`mooring-api`). For pages in JavaScript there is the npm package of the same name.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod connect;
+mod core;
+mod error;
+pub mod limits;
+mod node;
+mod rpc;
+mod stream;
+mod web;
+
+pub use connect::{connect, connect_within};
+pub use error::{Code, Error};
+pub use node::{DialTarget, Node, Permissions, StreamOptions};
+pub use stream::{MooringStream, StreamEnd};
+
+pub use mooring_api::{
+    Descriptor, ErrorCode, GrantName,
+    descriptor::Revocation,
+    results::{Connection, Direction, Hello, Identity, NodeState, Path, Peer, Status},
+};
