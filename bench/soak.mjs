@@ -7,11 +7,13 @@ import { parseArgs } from "node:util";
 import { root } from "../tests/e2e/support/binaries.mjs";
 import { enterNamespace } from "../tests/e2e/support/namespace.mjs";
 import { campaigns } from "./campaigns.mjs";
+import { flood } from "./flood.mjs";
 import { machine } from "./machine.mjs";
 import { meetings } from "./meetings.mjs";
+import { tabs } from "./tabs.mjs";
 
-/** Those of pages that dial, and those of two browsers with the extension. */
-const all = { ...campaigns, ...meetings };
+/** Those of pages that dial, those of two browsers with the extension, and those of its pages. */
+const all = { ...campaigns, ...meetings, flood, tabs };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -15,7 +15,7 @@ export function quantile(numbers, part) {
 export const median = (numbers) => quantile(numbers, 0.5);
 
 /** Repeatable, so that the same samples give the same interval: mulberry32. */
-function random(seed) {
+export function random(seed) {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

@@ -31,14 +31,21 @@ pub enum Campaign {
     Meetings,
     /// Two browsers meet and part 20 times
     Rounds,
+    /// 100,000 messages of a page, right and wrong ones, and then as many a second as it can post
+    Flood,
+    /// 1,000 streams of ten tabs, of which many are cut
+    Tabs,
     /// 50 pairs of native nodes meet over one relay at the same time
     Crowd,
 }
 
 impl Campaign {
-    /// Does it take the packaged extension, in both browsers, instead of a page with a node of its own?
+    /// Does it take the packaged extension instead of a page with a node of its own?
     fn is_of_the_extension(self) -> bool {
-        matches!(self, Self::Meetings | Self::Rounds)
+        matches!(
+            self,
+            Self::Meetings | Self::Rounds | Self::Flood | Self::Tabs
+        )
     }
 }
 
@@ -48,7 +55,7 @@ pub struct Arguments {
     /// What to endure
     #[arg(value_enum)]
     campaign: Campaign,
-    /// In this browser; meetings and rounds choose theirs
+    /// In this browser; those of the extension choose theirs
     #[arg(long, value_enum, default_value = "chrome")]
     browser: Browser,
     /// Who is dialed: mooring or go
