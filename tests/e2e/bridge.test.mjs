@@ -53,3 +53,47 @@ test("a new host gets a MessagePort of its own", async (t) => {
   await echoes(page, server.peer, [1024 * 1024]);
   await page.close();
 });
+
+test("a MessagePort with a token that was not given, or was used, reaches nobody", async (t) => {
+  const host = await chromium.host();
+  await host.evaluate(() => {
+    globalThis.tokens = [];
+    const { randomUUID } = crypto;
+    crypto.randomUUID = () => {
+      const token = randomUUID.call(crypto);
+      globalThis.tokens.push(token);
+      return token;
+    };
+    globalThis.portsClosed = 0;
+    const { close } = MessagePort.prototype;
+    MessagePort.prototype.close = function () {
+      globalThis.portsClosed += 1;
+      close.call(this);
+    };
+  });
+  const page = await carries(chromium, opens(t, "/"), server, { past: true });
+  const [used, ...others] = await host.evaluate(() => globalThis.tokens);
+  assert.ok(used);
+  assert.deepEqual(others, []);
+  const before = await host.evaluate(() => globalThis.portsClosed);
+  // What the frame does, in a page of the extension.
+  const own = await chromium.openOwn("popup.html");
+  await own.evaluate((tokens) => {
+    window.heard = [];
+    for (const token of tokens) {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = ({ data }) => window.heard.push(data);
+      port1.postMessage({ t: "rpc", m: { id: 1, jsonrpc: "2.0", method: "node.status" } });
+      new SharedWorker(chrome.runtime.getURL("bridge-worker.js")).port.postMessage(token, [port2]);
+      (window.kept ??= []).push(port1);
+    }
+  }, ["no token", "", "00000000-0000-4000-8000-000000000000", "__proto__", used]);
+  // Asked in the host: Chromium tells the other end nothing of it.
+  await until("the host to have closed them", async () => (await host.evaluate(() => globalThis.portsClosed)) === before + 5);
+  // The one that has a MessagePort keeps it, and its answers come to it alone.
+  await echoes(page, server.peer, [1]);
+  assert.equal((await call(page, "node.status")).state, "online");
+  assert.deepEqual(await own.evaluate(() => window.heard), []);
+  await own.close();
+  await page.close();
+});
