@@ -25,6 +25,12 @@ pub struct Arguments {
     /// Two browsers that met over a relay, as soon as they talk directly: our extension, and js-libp2p in pages
     #[arg(long, conflicts_with_all = ["native", "browser", "streams", "figure", "lane", "path"])]
     direct: bool,
+    /// What a page gets of the extension, beside a bare echo, the host itself and a page with js-libp2p (Chromium)
+    #[arg(long, conflicts_with_all = ["native", "direct", "browser", "streams", "figure", "lane", "path"])]
+    page: bool,
+    /// Tabs that are open for `--page` [default: 100]
+    #[arg(long, value_name = "N", requires = "page")]
+    tabs: Option<u32>,
     /// How often everything is measured [default: 15]
     #[arg(long, value_name = "N")]
     pairs: Option<u32>,
@@ -56,6 +62,9 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     } else if arguments.direct {
         interop::pages(workspace, Profile::Release)?;
         extension(workspace, "bench/direct.mjs")?.args(arguments.words())
+    } else if arguments.page {
+        interop::pages(workspace, Profile::Release)?;
+        extension(workspace, "bench/page.mjs")?.args(arguments.words())
     } else {
         pages(workspace, arguments.browser, "bench/browser.mjs")?.args(arguments.words())
     };
@@ -110,6 +119,7 @@ impl Arguments {
             ("--pairs", self.pairs.map(u64::from)),
             ("--bytes", self.bytes),
             ("--streams", self.streams.map(u64::from)),
+            ("--tabs", self.tabs.map(u64::from)),
         ];
         let names = [
             ("--figure", &self.figure),
