@@ -60,6 +60,14 @@ const PAGES: [Module; 4] = [
     },
 ];
 
+/// The page of `examples/home`, which goes with every debug build of the extension: its dependencies are the popup's, so that it takes
+/// seconds.
+const HOME: Module = Module {
+    package: "home-app",
+    name: "home_app",
+    folder: "home",
+};
+
 /// It is an example of [`PAGES`]' second package.
 const UPSTREAM_EXAMPLE: &str = "browser_webrtc_upstream";
 const UPSTREAM_EXAMPLE_TARGET: [&str; 2] = ["--example", UPSTREAM_EXAMPLE];
@@ -83,6 +91,7 @@ pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
     compile(workspace, profile)?;
     EXTENSION
         .iter()
+        .chain((profile == Profile::Debug).then_some(&HOME))
         .try_for_each(|module| bind(workspace, module, profile))
 }
 
@@ -104,10 +113,10 @@ fn compile(workspace: &Workspace, profile: Profile) -> Result<()> {
     }
 }
 
-/// The extension and the pages at once: built alone, either would have its dependencies compiled once more, with its
+/// The extension, the pages and the example at once: built alone, any of them would have its dependencies compiled once more, with its
 /// own choice of features.
 fn compile_all(workspace: &Workspace) -> Result<()> {
-    let modules = EXTENSION.iter().chain(&PAGES);
+    let modules = EXTENSION.iter().chain(&PAGES).chain([&HOME]);
     cargo_build(workspace, Profile::Debug, modules, &UPSTREAM_EXAMPLE_TARGET)
 }
 

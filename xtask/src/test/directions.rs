@@ -11,7 +11,7 @@ use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// A crate, the project's own crates that it may use, and whether it may use web-sys.
-const RULES: [(&str, &[&str], bool); 14] = [
+const RULES: [(&str, &[&str], bool); 17] = [
     ("mooring-api", &[], false),
     ("mooring-webrtc", &["mooring-api"], true),
     ("mooring-websocket", &[], true),
@@ -40,6 +40,9 @@ const RULES: [(&str, &[&str], bool); 14] = [
     ("mooring-upstream-peer", &[], true),
     ("browser-webrtc-example", &["mooring-webrtc"], true),
     ("embedded-signalling-example", &["mooring-server"], false),
+    ("home-shared", &[], false),
+    ("home-server", &["home-shared", "mooring-server"], false),
+    ("home-app", &["home-shared", "mooring-client"], true),
     (
         "mooring-bench-server",
         &[

@@ -26,7 +26,7 @@ const FUZZ_SECONDS: u64 = 10;
 /// A single test of a node runner, so that a hung one fails by name.
 const ONE_TEST_MS: &str = "--test-timeout=240000";
 /// What also compiles to wasm.
-const WASM_CRATES: [&str; 10] = [
+const WASM_CRATES: [&str; 11] = [
     "mooring-api",
     "mooring-webrtc",
     "mooring-websocket",
@@ -37,6 +37,7 @@ const WASM_CRATES: [&str; 10] = [
     "mooring-transport-probe",
     "mooring-upstream-peer",
     "browser-webrtc-example",
+    "home-app",
 ];
 
 /// Every stage: cheap ones first, so that a slip shows early.
