@@ -17,6 +17,13 @@ const ROUND_TRIP_LIMIT: Duration = Duration::from_secs(10);
 /// Lines on stdout are for a person or a script, not for a load test.
 const MOST_ROUND_TRIPS: u32 = 10_000;
 
+/// What is shown instead of the page that pings.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Example {
+    /// Rooms: topics, presence, history
+    Chat,
+}
+
 /// Options of `cargo xtask demo`.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -26,6 +33,9 @@ pub struct Arguments {
     /// Without a window: prints round-trip times, one `… ms` a line, and ends
     #[arg(long)]
     headless: bool,
+    /// One of `examples/`, in two browsers that meet over a relay on this machine
+    #[arg(long, value_enum, conflicts_with = "headless")]
+    example: Option<Example>,
     /// As it ships: built small and fast, which takes several minutes more
     #[arg(long)]
     release: bool,
@@ -43,7 +53,10 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     };
     setup::prepare(workspace, &[browser])?;
     let program = browsers::find_or_install(browser)?;
-    let script = workspace.path("examples/demo/demo.mjs");
+    let script = workspace.path(match arguments.example {
+        Some(_) => "examples/run.mjs",
+        None => "examples/demo/demo.mjs",
+    });
     ensure!(script.is_file(), "{} is not there", script.display());
     let profile = if arguments.release {
         Profile::Release
@@ -73,6 +86,12 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
         .arg(server)
         .env(browsers::variable(browser), program)
         .dir(workspace.root());
+    if let Some(example) = arguments.example {
+        let name = match example {
+            Example::Chat => "chat",
+        };
+        node = node.args(["--example", name]);
+    }
     node = if arguments.headless {
         let count = arguments.count.to_string();
         node.args(["--headless", "--count", &count])
