@@ -1,6 +1,6 @@
 // Opens an example in two browsers that each have the extension, with a server of ours as their relay:
 //
-//   node run.mjs --example chat --browser chrome|firefox --extension <folder> --server-program <file>
+//   node run.mjs --example chat|file-drop --browser chrome|firefox --extension <folder> --server-program <file>
 //
 // The second browser opens the link that the first one's page shows, as somebody would who was sent it.
 import path from "node:path";
@@ -26,7 +26,7 @@ const say = (line) => process.stderr.write(`  - ${line}\n`);
 const usable = (address) => address.includes("/webrtc-direct/certhash/") && (values.browser !== "firefox" || !address.startsWith("/ip4/127."));
 
 async function main() {
-  if (!["chat"].includes(values.example)) throw new Error("--example is chat");
+  if (!["chat", "file-drop"].includes(values.example)) throw new Error("--example is chat or file-drop");
   if (values["server-program"]) process.env.MOORING_SERVER = path.resolve(values["server-program"]);
   const launch = values.browser === "firefox" ? launchFirefox : launchChromium;
   const options = { headless: false, ...(values.extension && { extension: path.resolve(values.extension) }) };

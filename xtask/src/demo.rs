@@ -22,6 +22,8 @@ const MOST_ROUND_TRIPS: u32 = 10_000;
 enum Example {
     /// Rooms: topics, presence, history
     Chat,
+    /// Files from browser to browser
+    FileDrop,
 }
 
 /// Options of `cargo xtask demo`.
@@ -89,6 +91,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
     if let Some(example) = arguments.example {
         let name = match example {
             Example::Chat => "chat",
+            Example::FileDrop => "file-drop",
         };
         node = node.args(["--example", name]);
     }
