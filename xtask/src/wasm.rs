@@ -60,13 +60,20 @@ const PAGES: [Module; 4] = [
     },
 ];
 
-/// The page of `examples/home`, which goes with every debug build of the extension: its dependencies are the popup's, so that it takes
-/// seconds.
-const HOME: Module = Module {
-    package: "home-app",
-    name: "home_app",
-    folder: "home",
-};
+/// Pages that use the extension's node: `examples/home`, and the browser tests' own. They go with every debug build of the extension: their
+/// dependencies are the popup's, so that they take seconds.
+const CLIENTS: [Module; 2] = [
+    Module {
+        package: "home-app",
+        name: "home_app",
+        folder: "home",
+    },
+    Module {
+        package: "mooring-client-probe",
+        name: "mooring_client_probe",
+        folder: "client-probe",
+    },
+];
 
 /// It is an example of [`PAGES`]' second package.
 const UPSTREAM_EXAMPLE: &str = "browser_webrtc_upstream";
@@ -91,7 +98,7 @@ pub fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
     compile(workspace, profile)?;
     EXTENSION
         .iter()
-        .chain((profile == Profile::Debug).then_some(&HOME))
+        .chain(CLIENTS.iter().filter(|_| profile == Profile::Debug))
         .try_for_each(|module| bind(workspace, module, profile))
 }
 
@@ -113,10 +120,10 @@ fn compile(workspace: &Workspace, profile: Profile) -> Result<()> {
     }
 }
 
-/// The extension, the pages and the example at once: built alone, any of them would have its dependencies compiled once more, with its
+/// The extension, the pages and the clients at once: built alone, any of them would have its dependencies compiled once more, with its
 /// own choice of features.
 fn compile_all(workspace: &Workspace) -> Result<()> {
-    let modules = EXTENSION.iter().chain(&PAGES).chain([&HOME]);
+    let modules = EXTENSION.iter().chain(&PAGES).chain(&CLIENTS);
     cargo_build(workspace, Profile::Debug, modules, &UPSTREAM_EXAMPLE_TARGET)
 }
 

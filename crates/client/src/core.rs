@@ -3,3 +3,5 @@
 pub mod calls;
 pub mod channel;
 pub mod credit;
+pub mod mailbox;
+pub mod wanted;

@@ -23,6 +23,9 @@
 //! # }
 //! ```
 //!
+//! Handlers, subscriptions and events are streams of `futures`: dropping one ends it in the node. After the extension was reloaded, or the page came
+//! back from the back/forward cache, or a request met a node that had crashed, the node is told again what the app wants.
+//!
 //! It is for `wasm32-unknown-unknown` in a web page's main thread, and compiles elsewhere too: there [`connect`] fails with
 //! [`Code::NotAllowed`]. Permissions, methods, limits and errors are those of the page API (`docs/page-api.md`), whose types it shares
 //! with the extension (`mooring-api`). For pages in JavaScript there is the npm package of the same name.
@@ -40,19 +43,33 @@
 mod connect;
 mod core;
 mod error;
+mod events;
+mod handlers;
+mod hub;
 pub mod limits;
 mod node;
+mod pubsub;
+mod routing;
 mod rpc;
 mod stream;
 mod web;
 
 pub use connect::{connect, connect_within};
 pub use error::{Code, Error};
+pub use events::{Event, Events};
+pub use handlers::IncomingStreams;
 pub use node::{DialTarget, Node, Permissions, StreamOptions};
+pub use pubsub::{Pubsub, Subscription};
+pub use routing::{Dht, Registration, Rendezvous};
 pub use stream::{MooringStream, StreamEnd};
 
 pub use mooring_api::{
     Descriptor, ErrorCode, GrantName,
     descriptor::Revocation,
-    results::{Connection, Direction, Hello, Identity, NodeState, Path, Peer, Status},
+    event::{ConnectionEvent, ConnectionUpgraded, EventName, PeerEvent, StateChanged},
+    params::DhtKey,
+    results::{
+        Connection, Direction, FoundPeer, Hello, Identity, NodeState, Path, Peer, Published,
+        PubsubMessage, Status,
+    },
 };

@@ -20,3 +20,19 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Between two questions whether anybody is there: one that was asked before the extension listened is lost.
 pub const HELLO_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Messages and bytes that a subscription keeps for an app that is slow, unless told; beyond, the oldest goes.
+pub const MAX_MESSAGES: usize = 1_024;
+/// See [`MAX_MESSAGES`].
+pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Events that are kept for an app that is slow; beyond, the oldest goes. They are told by the dozen, when a network changes.
+pub const MAX_EVENTS: usize = 1_024;
+
+/// Inbound streams that wait for an app that is slow; beyond, the oldest is reset. As many wait in the node while there is no tab.
+pub const MAX_WAITING_STREAMS: usize = 16;
+
+/// Between two tries to tell a node that is not running what the app wants of it: the first.
+pub const RESTORE_MIN: Duration = Duration::from_secs(1);
+/// The most that it grows to.
+pub const RESTORE_MAX: Duration = Duration::from_secs(30);

@@ -5,6 +5,7 @@ use std::{fmt, rc::Rc, time::Duration};
 use mooring_api::{
     Descriptor, Method,
     descriptor::Revocation,
+    event::EventName,
     params::{self, Empty},
     results::{
         Connection, Connections, Dialed, Hello, Identity, Peer, Peers, Ping, Status, Stream,
@@ -13,7 +14,9 @@ use mooring_api::{
 use serde::Serialize;
 
 use crate::{
-    Error,
+    Dht, Error, Events, IncomingStreams, Pubsub, Rendezvous,
+    core::wanted::Kind,
+    hub::Hub,
     limits::STREAM_WINDOW,
     rpc::Rpc,
     stream::{MooringStream, check_window},
@@ -31,6 +34,7 @@ pub struct Node {
 
 struct Shared {
     rpc: Rc<Rpc>,
+    hub: Rc<Hub>,
     extension: Hello,
 }
 
@@ -87,7 +91,11 @@ impl Default for StreamOptions {
 impl Node {
     pub(crate) fn new(rpc: Rc<Rpc>, extension: Hello) -> Self {
         Node {
-            shared: Rc::new(Shared { rpc, extension }),
+            shared: Rc::new(Shared {
+                hub: Hub::new(Rc::clone(&rpc)),
+                rpc,
+                extension,
+            }),
             timeout: None,
         }
     }
@@ -105,6 +113,14 @@ impl Node {
             shared: Rc::clone(&self.shared),
             timeout: Some(timeout),
         }
+    }
+
+    pub(crate) fn hub(&self) -> &Rc<Hub> {
+        &self.shared.hub
+    }
+
+    pub(crate) const fn timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     pub(crate) async fn call<T: serde::de::DeserializeOwned>(
@@ -230,6 +246,72 @@ impl Node {
     }
 }
 
+impl Node {
+    /// Takes inbound streams of these protocols, all of them or none, each with a window of 1 MiB. Needs `streams` for them. Of several tabs
+    /// the last one to ask takes them, of several in a tab too.
+    ///
+    /// # Errors
+    /// `Refused` for a protocol that another site or the node itself handles, `LimitExceeded`, and those of every call.
+    pub async fn handle(&self, protocols: &[&str]) -> Result<IncomingStreams, Error> {
+        self.handle_with(protocols, STREAM_WINDOW).await
+    }
+
+    /// The same, with another window: bytes that a remote may send before they are read, 1 to 16 MiB.
+    ///
+    /// # Errors
+    /// As [`handle`](Self::handle), and `InvalidParams` for a window that cannot be.
+    pub async fn handle_with(
+        &self,
+        protocols: &[&str],
+        window: u32,
+    ) -> Result<IncomingStreams, Error> {
+        let window = check_window(window)?;
+        // Before the node is told: it may have streams that waited for this.
+        let mailbox = self.hub().protocols.add(protocols, window);
+        let mut wants = Vec::new();
+        for protocol in protocols {
+            wants.push(
+                self.hub()
+                    .want(Kind::Protocol, protocol, self.timeout)
+                    .await?,
+            );
+        }
+        Ok(IncomingStreams::new(mailbox, wants))
+    }
+
+    /// Listens to events. Those of peers and connections need `peers`.
+    ///
+    /// # Errors
+    /// `Unauthorized`, and those of every call.
+    pub async fn events(&self, names: &[EventName]) -> Result<Events, Error> {
+        let mailbox = self.hub().events.add(names);
+        let mut wants = Vec::new();
+        for name in names {
+            wants.push(
+                self.hub()
+                    .want(Kind::Event, name.name(), self.timeout)
+                    .await?,
+            );
+        }
+        Ok(Events::new(mailbox, wants))
+    }
+
+    /// Topics.
+    pub const fn pubsub(&self) -> Pubsub<'_> {
+        Pubsub(self)
+    }
+
+    /// The DHT.
+    pub const fn dht(&self) -> Dht<'_> {
+        Dht(self)
+    }
+
+    /// Rendezvous points.
+    pub const fn rendezvous(&self) -> Rendezvous<'_> {
+        Rendezvous(self)
+    }
+}
+
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node")
@@ -313,6 +395,9 @@ impl Permissions<'_> {
             .rpc
             .request(method, params, node.timeout)
             .await?;
+        if method == Method::PermissionsRequest {
+            node.hub().granted();
+        }
         Ok(value::granted(&reply.result))
     }
 }

@@ -44,6 +44,7 @@ type Listener = Rc<dyn Fn(JsValue, Option<MessagePort>)>;
 pub struct Rpc {
     calls: RefCell<Calls<Outcome>>,
     listeners: RefCell<HashMap<&'static str, Listener>>,
+    not_running: RefCell<Option<Rc<dyn Fn()>>>,
     messages: Cell<Option<window::Messages>>,
 }
 
@@ -54,6 +55,7 @@ impl Rpc {
         let rpc = Rc::new(Rpc {
             calls: RefCell::new(Calls::new(format!("{unique:x}-"))),
             listeners: RefCell::default(),
+            not_running: RefCell::default(),
             messages: Cell::default(),
         });
         let hearing = Rc::downgrade(&rpc);
@@ -72,6 +74,11 @@ impl Rpc {
         listener: impl Fn(JsValue, Option<MessagePort>) + 'static,
     ) {
         self.listeners.borrow_mut().insert(name, Rc::new(listener));
+    }
+
+    /// Is called when a request meets a node that is not running.
+    pub fn on_not_running(&self, call: impl Fn() + 'static) {
+        *self.not_running.borrow_mut() = Some(Rc::new(call));
     }
 
     /// The result of a request.
@@ -151,7 +158,14 @@ impl Rpc {
                 port: port.map(Unclaimed::new),
             }),
         };
+        let not_running = matches!(&outcome, Err(error) if error.is(ErrorCode::NodeNotRunning));
         self.calls.borrow_mut().answer(&id, outcome);
+        if not_running {
+            let call = self.not_running.borrow().clone();
+            if let Some(call) = call {
+                call();
+            }
+        }
     }
 }
 

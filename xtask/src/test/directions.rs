@@ -11,7 +11,7 @@ use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// A crate, the project's own crates that it may use, and whether it may use web-sys.
-const RULES: [(&str, &[&str], bool); 17] = [
+const RULES: [(&str, &[&str], bool); 18] = [
     ("mooring-api", &[], false),
     ("mooring-webrtc", &["mooring-api"], true),
     ("mooring-websocket", &[], true),
@@ -42,6 +42,7 @@ const RULES: [(&str, &[&str], bool); 17] = [
     ("embedded-signalling-example", &["mooring-server"], false),
     ("home-shared", &[], false),
     ("home-server", &["home-shared", "mooring-server"], false),
+    ("mooring-client-probe", &["mooring-client"], false),
     ("home-app", &["home-shared", "mooring-client"], true),
     (
         "mooring-bench-server",

@@ -26,7 +26,7 @@ const FUZZ_SECONDS: u64 = 10;
 /// A single test of a node runner, so that a hung one fails by name.
 const ONE_TEST_MS: &str = "--test-timeout=240000";
 /// What also compiles to wasm.
-const WASM_CRATES: [&str; 11] = [
+const WASM_CRATES: [&str; 12] = [
     "mooring-api",
     "mooring-webrtc",
     "mooring-websocket",
@@ -38,6 +38,7 @@ const WASM_CRATES: [&str; 11] = [
     "mooring-upstream-peer",
     "browser-webrtc-example",
     "home-app",
+    "mooring-client-probe",
 ];
 
 /// Every stage: cheap ones first, so that a slip shows early.
