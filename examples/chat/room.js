@@ -20,6 +20,8 @@ const RATE = 5;
 const MAX_RATES = 500;
 /** Signs of life with which a line is asked for that did not come; its author may be unable to tell it again. */
 const ASK_TIMES = 3;
+/** Milliseconds between two signs of life that others cause by what they lack or have. */
+const ASK_EVERY = 1_000;
 /** Whoever asks is told at once, then not again for so long, in milliseconds. */
 const TELL_EVERY = 3_000;
 
@@ -46,6 +48,7 @@ export class Room extends EventTarget {
   #rates = new Map();
   #over = new AbortController();
   #told = 0;
+  #asked = 0;
   #telling;
   #beating;
 
@@ -189,6 +192,11 @@ export class Room extends EventTarget {
       this.#tell("came", person);
       // So that they need not wait for the next one to see us.
       void this.#beat(false);
+    }
+    // At once: what is lacking should not wait for two signs of life.
+    if (last && Date.now() - this.#asked > ASK_EVERY && this.#lacks()) {
+      this.#asked = Date.now();
+      void this.#beat(true);
     }
     if (known?.name !== name || known.hidden !== hidden) this.#tell("people");
   }

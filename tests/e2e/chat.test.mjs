@@ -49,8 +49,9 @@ async function enters(launched, url, name, { room, background = false, asks = tr
 const words = (page) => page.$$eval("#lines .words", (all) => all.map((one) => one.textContent));
 const notes = (page) => page.$$eval("#lines .note", (all) => all.map((one) => one.textContent));
 const people = (page) => page.$$eval("#people li span", (all) => all.map((one) => one.textContent));
+/** A line that was lost on its way comes with its author's next sign of life but one. */
 const shows = (page, text, times = 1) =>
-  until(`the line "${text.slice(0, 40)}"`, async () => (await words(page)).filter((each) => each === text).length === times);
+  until(`the line "${text.slice(0, 40)}"`, async () => (await words(page)).filter((each) => each === text).length === times, 45_000);
 const has = (page, person) => until(`${person} to be there`, async () => (await people(page)).includes(person), 60_000);
 const hasNot = (page, person) => until(`${person} to be gone`, async () => !(await people(page)).includes(person), 60_000);
 
