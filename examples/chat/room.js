@@ -13,7 +13,7 @@ const MAX_PRESENT = 100;
 const MAX_DOCUMENTS = 8;
 /** Lines kept of a room: they fit sessionStorage's 5 MB at their longest. */
 const MAX_LINES = 200;
-/** Messages taken of one node: so many at once, and a second after that. Whoever sends more is not heard. */
+/** Messages taken of one node: so many at once, and a second after that. What is more is left out. */
 const BURST = 40;
 const RATE = 5;
 /** Nodes whose rate is known; the one heard of longest ago is forgotten. */
@@ -174,7 +174,8 @@ export class Room extends EventTarget {
     const left = Math.min(BURST, rate.left + ((now - rate.at) * RATE) / 1_000);
     this.#rates.delete(from);
     if (this.#rates.size >= MAX_RATES) this.#rates.delete(this.#rates.keys().next().value);
-    this.#rates.set(from, { left: Math.max(0, left - 1), at: now });
+    // What is left out costs nothing: who goes on sending too much is heard at the rate.
+    this.#rates.set(from, { left: left >= 1 ? left - 1 : left, at: now });
     return left >= 1;
   }
 
