@@ -8,12 +8,13 @@ import { root } from "../tests/e2e/support/binaries.mjs";
 import { enterNamespace } from "../tests/e2e/support/namespace.mjs";
 import { campaigns } from "./campaigns.mjs";
 import { flood } from "./flood.mjs";
+import { hosts } from "./hosts.mjs";
 import { machine } from "./machine.mjs";
 import { meetings } from "./meetings.mjs";
 import { tabs } from "./tabs.mjs";
 
 /** Those of pages that dial, those of two browsers with the extension, and those of its pages. */
-const all = { ...campaigns, ...meetings, flood, tabs };
+const all = { ...campaigns, ...meetings, flood, hosts, tabs };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

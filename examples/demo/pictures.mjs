@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { launchChromium } from "../../tests/e2e/support/chromium.mjs";
 import { answerPrompt } from "../../tests/e2e/support/prompt.mjs";
 import { startServer } from "../../tests/e2e/support/server.mjs";
-import { until } from "../../tests/e2e/support/wait.mjs";
+import { until, within } from "../../tests/e2e/support/wait.mjs";
 import { serve } from "./serve.mjs";
 
 const { values } = parseArgs({
@@ -30,17 +30,44 @@ const DEMO = { width: 1100, height: 800, deviceScaleFactor: 1 };
 /** Pings on the graph: it shows the last 90. */
 const PINGS = 95;
 const EVERY = 100;
+/** For the first ping, with the dial before it; for all the others, some ten times what they need; and for two frames. Milliseconds. */
+const FIRST_PING = 30_000;
+const ALL_PINGS = 100_000;
+const FRAMES = 10_000;
 
 const by = (id) => `[data-testid="${id}"]`;
 
-async function shoot(page, name, { dark = false, fullPage = false, out = values.out } = {}) {
+/** A page behind another has timers of 1 Hz and no frames at all. */
+async function bringToFront(page) {
   await page.bringToFront();
+  await until(`${page.url()} to be in front`, () => page.evaluate(() => document.visibilityState === "visible"));
+}
+
+/** Waits until the page has that many round trips; what it says went wrong ends the wait. */
+async function pings(page, least, limit) {
+  const last = { error: null, pings: 0 };
+  const enough = async () => {
+    Object.assign(last, await page.evaluate(() => ({ error: window.demo.error, pings: window.demo.pings.length })));
+    return last.error !== null || last.pings >= least;
+  };
+  await until(`${least} pings`, enough, limit).catch((cause) => {
+    throw new Error(`${cause.message}: the page has ${last.pings}`, { cause });
+  });
+  if (last.error !== null) throw new Error(`the demo page says: ${last.error}`);
+}
+
+async function shoot(page, name, { dark = false, fullPage = false, out = values.out } = {}) {
+  await bringToFront(page);
   await page.emulateMediaFeatures([
     { name: "prefers-color-scheme", value: dark ? "dark" : "light" },
     { name: "prefers-reduced-motion", value: "reduce" },
   ]);
   // Two frames: what changed is on the page then.
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await within(
+    `${name} to be painted`,
+    FRAMES,
+    page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))),
+  );
   fs.mkdirSync(out, { recursive: true });
   const file = path.join(out, `${name}.png`);
   await page.screenshot({ path: file, fullPage });
@@ -71,8 +98,9 @@ try {
       await shoot(prompt, "prompt");
     },
   });
-  await demo.bringToFront();
-  await until("enough pings", () => demo.evaluate((least) => window.demo.pings.length >= least, PINGS), 120_000);
+  await bringToFront(demo);
+  await pings(demo, 1, FIRST_PING);
+  await pings(demo, PINGS, ALL_PINGS);
   await shoot(demo, "demo", { fullPage: true });
 
   const popup = await chromium.openOwn("popup.html");

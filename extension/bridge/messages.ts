@@ -13,6 +13,21 @@ export interface Offer {
   token: string;
 }
 
+/** From the host: it has taken so many more messages of the document. */
+export interface Took {
+  t: "took";
+  count: number;
+}
+
+/**
+ * Messages of one document that may be on their way to the host; others wait in the document. All documents share the host's one
+ * thread and queue: without this a tab that posts hundreds at once is hundreds ahead of every other.
+ */
+export const WINDOW = 64;
+
+/** So many are taken before the host says so: one word for each would cost as much as the messages. */
+export const TOOK_STEP = 16;
+
 /** The shared worker that hands MessagePorts on, and what the host tells it to be known as such. */
 export const WORKER = "bridge-worker.js";
 export const I_AM_THE_HOST = "host";

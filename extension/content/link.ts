@@ -4,7 +4,7 @@
  * MessagePort; the runtime Port stays, as the browser's word for who we are and for whether the host is there.
  */
 import { buffers } from "../bridge/buffers";
-import { ASK, MOVED, type Offer } from "../bridge/messages";
+import { ASK, MOVED, type Offer, type Took, WINDOW } from "../bridge/messages";
 import { Bridge } from "./bridge";
 import { ENSURE_WAIT, READY_WAIT, RECONNECT_MAX, RECONNECT_MIN } from "./limits";
 
@@ -30,6 +30,7 @@ export type HostMessage =
   | { t: "rpc"; m: Record<string, unknown>; stream?: string }
   | { t: "port"; stream: string; m: Record<string, unknown> }
   | Offer
+  | Took
   | typeof MOVED;
 
 export type PageMessage = { t: "rpc"; m: object } | { t: "port"; stream: string; m: object };
@@ -43,6 +44,9 @@ export class Link {
   #bridge: Bridge | undefined;
   /** All goes through the bridge. */
   #moved = false;
+  /** How many messages the host has not said to have taken, and those that wait until it has. */
+  #away = 0;
+  #waiting: PageMessage[] = [];
   #running = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #delay = RECONNECT_MIN;
@@ -81,10 +85,17 @@ export class Link {
 
   send(message: PageMessage): boolean {
     if (!this.#port || !this.#ready) return false;
+    if (this.#away < WINDOW) return this.#post(message);
+    this.#waiting.push(message);
+    return true;
+  }
+
+  #post(message: PageMessage): boolean {
+    this.#away += 1;
     try {
       // A request is kept for another try; what streams carry is not.
       if (this.#moved) this.#bridge?.port.postMessage(message, message.t === "port" ? buffers(message.m) : []);
-      else this.#port.postMessage(message);
+      else this.#port?.postMessage(message);
       return true;
     } catch {
       // The port was closed and its event is on the way, or the extension is gone.
@@ -97,6 +108,11 @@ export class Link {
     if (!this.#port || !this.#ready || this.#asked) return;
     this.#asked = true;
     this.#port.postMessage(ASK);
+  }
+
+  #took({ count }: Took): void {
+    this.#away -= count;
+    for (const message of this.#waiting.splice(0, Math.max(0, WINDOW - this.#away))) this.#post(message);
   }
 
   #connect(): void {
@@ -135,6 +151,9 @@ export class Link {
       case "moved":
         this.#move(port);
         return;
+      case "took":
+        this.#took(message);
+        return;
       default:
         this.#events.message(message);
     }
@@ -147,7 +166,8 @@ export class Link {
     port.postMessage(MOVED);
     this.#moved = true;
     bridge.port.onmessageerror = () => this.#hangUp(port);
-    bridge.port.onmessage = (event: MessageEvent<HostMessage>) => this.#events.message(event.data);
+    bridge.port.onmessage = ({ data }: MessageEvent<HostMessage>) =>
+      data.t === "took" ? this.#took(data) : this.#events.message(data);
   }
 
   #closeBridge(): void {
@@ -216,6 +236,8 @@ export class Link {
     this.#ready = false;
     this.#asked = false;
     this.#moved = false;
+    this.#away = 0;
+    this.#waiting = [];
     this.#closeBridge();
     return port;
   }

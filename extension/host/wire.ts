@@ -3,7 +3,7 @@
  * Who is at the other end the browser says by the Port; its end is the end of both.
  */
 import { buffers } from "../bridge/buffers";
-import { ASK, MOVED, type Offer } from "../bridge/messages";
+import { ASK, MOVED, TOOK_STEP, type Offer, type Took } from "../bridge/messages";
 import type { Bridges } from "./bridges";
 
 export interface WireEvents {
@@ -17,9 +17,11 @@ export class Wire {
   readonly #events: WireEvents;
   #bridge: MessagePort | undefined;
   #offered = false;
+  /** Messages taken since that was last said. */
+  #taken = 0;
   #closed = false;
 
-  /** `bridges`: for those who may have a MessagePort. */
+  /** `bridges`: for documents, which may have a MessagePort and send no more than a window of messages ahead. */
   constructor(port: chrome.runtime.Port, events: WireEvents, bridges?: Bridges) {
     this.#port = port;
     this.#events = events;
@@ -32,7 +34,7 @@ export class Wire {
           this.#listen();
           return;
         default:
-          events.message(message);
+          this.#take(message, bridges !== undefined);
       }
     });
     port.onDisconnect.addListener(() => {
@@ -83,7 +85,16 @@ export class Wire {
       this.close();
       this.#events.closed();
     };
-    bridge.onmessage = ({ data }) => this.#events.message(data);
+    bridge.onmessage = ({ data }) => this.#take(data, true);
+  }
+
+  #take(message: unknown, counted: boolean): void {
+    this.#events.message(message);
+    if (!counted) return;
+    this.#taken += 1;
+    if (this.#taken < TOOK_STEP) return;
+    this.post({ t: "took", count: this.#taken } satisfies Took);
+    this.#taken = 0;
   }
 
   #end(): void {

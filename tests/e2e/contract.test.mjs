@@ -327,6 +327,27 @@ test("what is granted is judged by parameters, then by address, and what is not 
   assert.equal(await code(page, "dht.findPeer", { peer }), 5009);
 });
 
+test("what is no address, or none that a browser could dial, is said to be that, and changes nothing", async (t) => {
+  const page = await fresh(t);
+  await available(page);
+  await askAndAnswer(chromium, page, [{ name: "peers" }, { name: "dial", privateNetwork: true }]);
+  const peer = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA";
+  const certhash = "uEiDDq4_xNyDorZBH3TlGazyJdOWSwvo4PUo5YHFMrvDE8g";
+  const direct = "/ip4/203.0.113.7/udp/9/webrtc-direct";
+  const wrong = [
+    "", "/", "//", "\0", "/ip4", "/ip4/1.2.3/tcp/1", "/ip4/256.1.1.1/tcp/1/ws", "/ip6/::1::/tcp/1/ws", "/tcp/99999", "/unknown/1",
+    "x".repeat(5_000), "/ip4/203.0.113.7".repeat(400), "/p2p/nobody", "/memory/1", "/unix/tmp/socket",
+    "/ip4/203.0.113.7/tcp/9", "/ip4/203.0.113.7/udp/9/quic-v1", "/ip4/203.0.113.7/udp/9/utp",
+    `${direct}/p2p/${peer}`, `${direct}/certhash/zzz/p2p/${peer}`, `${direct}/certhash/${certhash}/p2p/nobody`,
+    `/ip4/203.0.113.7/tcp/9/webrtc-direct/certhash/${certhash}/p2p/${peer}`, `/p2p/${peer}/p2p-circuit/p2p-circuit/p2p/${peer}`,
+    ` ${direct}/certhash/${certhash}/p2p/${peer}`,
+  ];
+  const got = [];
+  for (const address of wrong) got.push([address.slice(0, 80), await code(page, "connections.dial", { addresses: [address] })]);
+  assert.deepEqual(got.filter(([, code]) => code !== 5006), []);
+  assert.deepEqual((await call(page, "connections.list")).connections, []);
+});
+
 test("a denial is an answer, holds for the same choice, and leaves other choices open", async (t) => {
   const page = await fresh(t);
   await available(page);

@@ -1,12 +1,14 @@
-// The campaigns of what pages put on the extension, short: `cargo xtask soak flood` and `tabs` run them long.
+// The campaigns of what pages put on the extension, and of its host document, short: `cargo xtask soak flood`, `hosts` and `tabs` run them long.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { flood } from "../../bench/flood.mjs";
+import { hosts } from "../../bench/hosts.mjs";
 import { tabs } from "../../bench/tabs.mjs";
 
-const campaigns = { flood, tabs };
+const campaigns = { flood, hosts, tabs };
 const short = {
   flood: { count: 4_000, rate: 1 },
+  hosts: { count: 4 },
   tabs: { count: 50, bytes: 100_000 },
 };
 
@@ -16,7 +18,10 @@ for (const [name, size] of Object.entries(short)) {
     const options = { ...size, host: "127.0.0.1", say: () => undefined };
     await campaigns[name].run(options, { done, add: (run) => done.push(run) });
     // How long something takes says nothing beside other tests.
-    for (const run of done) if (run.p95) run.p95 = 0;
+    for (const run of done) {
+      if (run.p95) run.p95 = 0;
+      if (name === "hosts") run.milliseconds = 0;
+    }
     const { kept, lines } = campaigns[name].judge(done, options);
     assert.ok(kept, lines.join("\n"));
   });
@@ -37,6 +42,15 @@ describe("what is not kept is said", () => {
     assert.ok(!kept("flood", { ...run, fast: { ...fast, answeredOnce: 4 } }, 1));
     assert.ok(!kept("flood", { ...run, fast: { ...fast, more: 1 } }, 1));
     assert.ok(!kept("flood", { ...run, p95: 101 }, 1));
+  });
+
+  test("host documents", () => {
+    const run = { round: 1, milliseconds: 2_999, most: 1, same: true };
+    assert.ok(kept("hosts", run, 1));
+    assert.ok(!kept("hosts", run, 2));
+    assert.ok(!kept("hosts", { ...run, milliseconds: 3_000 }, 1));
+    assert.ok(!kept("hosts", { ...run, most: 2 }, 1));
+    assert.ok(!kept("hosts", { ...run, same: false }, 1));
   });
 
   test("streams of tabs", () => {

@@ -35,6 +35,8 @@ pub enum Campaign {
     Flood,
     /// 1,000 streams of ten tabs, of which many are cut
     Tabs,
+    /// The host document closed 100 times
+    Hosts,
     /// 50 pairs of native nodes meet over one relay at the same time
     Crowd,
 }
@@ -44,7 +46,7 @@ impl Campaign {
     fn is_of_the_extension(self) -> bool {
         matches!(
             self,
-            Self::Meetings | Self::Rounds | Self::Flood | Self::Tabs
+            Self::Meetings | Self::Rounds | Self::Flood | Self::Tabs | Self::Hosts
         )
     }
 }

@@ -58,6 +58,21 @@ fn prints_full_addresses_and_nothing_else() {
 }
 
 #[test]
+fn ctrl_c_ends_it_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::start(folder.path(), ALL);
+    server.addresses(3);
+    server.signal("INT");
+    let (code, _, stderr) = server.end();
+    assert_eq!(code, Some(0), "{stderr:#?}");
+    assert!(
+        stderr
+            .iter()
+            .any(|line| line.contains("ending") && line.contains("SIGINT"))
+    );
+}
+
+#[test]
 fn an_external_address_is_printed_as_others_need_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut args = ALL[..2].to_vec();
