@@ -9,9 +9,12 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 )
 
+const queue = 1024
+
 // answer joins a topic and answers each message of another peer with one of its own: the SHA-256 of what came, and what came.
 func answer(ctx context.Context, h host.Host, name string) error {
-	ps, err := pubsub.NewGossipSub(ctx, h)
+	// The defaults are 32 messages that wait to be checked and as many to be sent; on a busy machine what comes in a burst is lost there.
+	ps, err := pubsub.NewGossipSub(ctx, h, pubsub.WithValidateQueueSize(queue), pubsub.WithPeerOutboundQueueSize(queue))
 	if err != nil {
 		return err
 	}
@@ -19,8 +22,8 @@ func answer(ctx context.Context, h host.Host, name string) error {
 	if err != nil {
 		return err
 	}
-	// The default of 32 loses what comes while this is publishing.
-	messages, err := topic.Subscribe(pubsub.WithBufferSize(1024))
+	// And here what comes while this is publishing.
+	messages, err := topic.Subscribe(pubsub.WithBufferSize(queue))
 	if err != nil {
 		return err
 	}
