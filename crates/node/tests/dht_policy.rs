@@ -9,18 +9,17 @@
 mod common;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
 use common::{
-    kad::{FakeDht, GET_PROVIDERS, answer, bytes, closer, number, peer, provider, record},
+    kad::{FakeDht, GET_PROVIDERS, answer, closer, peer, provider, record},
+    protobuf::{bytes, number},
+    trap::Trap,
     *,
 };
-use libp2p::{Multiaddr, PeerId};
+use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 use mooring_node::{Config, DhtKey, Error, LookupOptions, Scope};
 
 fn options(scope: Scope) -> LookupOptions {
@@ -33,34 +32,6 @@ fn options(scope: Scope) -> LookupOptions {
 
 fn hash(n: u8) -> DhtKey {
     DhtKey::from_bytes([&[0x12, 0x20][..], &[n; 32]].concat()).unwrap()
-}
-
-/// Counts who connects, and hangs up.
-struct Counter {
-    address: Multiaddr,
-    count: Arc<AtomicUsize>,
-}
-
-impl Counter {
-    async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let count = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&count);
-        tokio::spawn(async move {
-            while listener.accept().await.is_ok() {
-                counted.fetch_add(1, Ordering::SeqCst);
-            }
-        });
-        Self {
-            address: format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap(),
-            count,
-        }
-    }
-
-    fn seen(&self) -> usize {
-        self.count.load(Ordering::SeqCst)
-    }
 }
 
 /// A node of which a site reached the DHT's peer, itself without the right to private networks.
@@ -94,10 +65,10 @@ async fn every_lookup(client: &Node, victim: PeerId, scope: Scope) {
 
 #[tokio::test]
 async fn a_lookup_reaches_private_addresses_only_for_who_may() {
-    let counter = Counter::start().await;
+    let trap = Trap::start().await;
     let victim = PeerId::random();
     // The same in other spellings, and behind a relay.
-    let port = counter.address.iter().last().unwrap();
+    let port = Protocol::Tcp(trap.port);
     let relay = PeerId::random();
     let mut spellings: Vec<Multiaddr> =
         ["/ip6/::ffff:127.0.0.1", "/dns4/localhost", "/ip4/127.1.2.3"]
@@ -105,11 +76,11 @@ async fn a_lookup_reaches_private_addresses_only_for_who_may() {
             .map(|host| host.parse::<Multiaddr>().unwrap().with(port.clone()))
             .collect();
     spellings.push(
-        format!("{}/p2p/{relay}/p2p-circuit", counter.address)
+        format!("{}/p2p/{relay}/p2p-circuit", trap.address())
             .parse()
             .unwrap(),
     );
-    spellings.push(counter.address.clone());
+    spellings.push(trap.address());
     let entry = peer(victim, &spellings);
     let dht = FakeDht::start(Box::new(move |question| {
         answer(question, &[closer(&entry), provider(&entry)])
@@ -119,23 +90,23 @@ async fn a_lookup_reaches_private_addresses_only_for_who_may() {
 
     every_lookup(&client, victim, Scope::GLOBAL).await;
     assert!(dht.asked.load(Ordering::SeqCst) >= 6);
-    assert_eq!(counter.seen(), 0);
+    assert_eq!(trap.count(), 0);
 
-    // The same with the right to it does connect: the counter counts.
+    // The same with the right to it does connect: the trap counts.
     every_lookup(&client, victim, Scope::PRIVATE).await;
-    assert!(counter.seen() > 0);
-    let seen = counter.seen();
+    assert!(trap.count() > 0);
+    let seen = trap.count();
 
     // And what that left behind is of no use to those without.
     every_lookup(&client, victim, Scope::GLOBAL).await;
-    assert_eq!(counter.seen(), seen);
+    assert_eq!(trap.count(), seen);
 }
 
 /// The dead are named for a long time; whoever was not there is not tried by each lookup anew.
 #[tokio::test]
 async fn an_address_that_led_nowhere_is_left_alone_for_a_while() {
-    let counter = Counter::start().await;
-    let entry = peer(PeerId::random(), std::slice::from_ref(&counter.address));
+    let trap = Trap::start().await;
+    let entry = peer(PeerId::random(), &[trap.address()]);
     let dht = FakeDht::start(Box::new(move |question| {
         answer(question, &[closer(&entry)])
     }))
@@ -147,7 +118,7 @@ async fn an_address_that_led_nowhere_is_left_alone_for_a_while() {
             .handle
             .closest_peers(hash(n), options(Scope::PRIVATE));
         assert_eq!(soon("closest", closest).await.unwrap().len(), 1);
-        seen.push(counter.seen());
+        seen.push(trap.count());
     }
     assert_eq!(seen, [1, 1, 1]);
 }

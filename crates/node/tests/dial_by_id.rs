@@ -9,12 +9,13 @@
 mod common;
 
 use std::{
-    sync::{Arc, atomic::AtomicUsize, atomic::Ordering},
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
 use common::{
     kad::{FIND_NODE, FakeDht, answer, closer, peer},
+    trap::Trap,
     *,
 };
 use libp2p::{Multiaddr, PeerId};
@@ -120,18 +121,9 @@ async fn a_stream_to_a_peer_that_only_the_dht_knows_dials_it() {
 
 #[tokio::test]
 async fn what_the_dht_says_is_dialed_by_the_scope_of_the_request() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let count = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&count);
-    tokio::spawn(async move {
-        while listener.accept().await.is_ok() {
-            counter.fetch_add(1, Ordering::SeqCst);
-        }
-    });
+    let trap = Trap::start().await;
     let victim = PeerId::random();
-    let trap: Multiaddr = format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap();
-    let dht = dht(vec![(victim, vec![trap])]).await;
+    let dht = dht(vec![(victim, vec![trap.address()])]).await;
     let far = Node::start(Config {
         allow_private_network: false,
         ..client_config()
@@ -141,10 +133,10 @@ async fn what_the_dht_says_is_dialed_by_the_scope_of_the_request() {
     let dial = |scope| soon("dial", far.handle.dial(by_id(victim, scope)));
     let error = dial(Scope::GLOBAL).await.unwrap_err();
     assert!(matches!(error, Error::DialFailed { .. }), "{error}");
-    assert_eq!(count.load(Ordering::SeqCst), 0, "dialed without a grant");
+    assert_eq!(trap.count(), 0, "dialed without a grant");
     let error = dial(Scope::PRIVATE).await.unwrap_err();
     assert!(matches!(error, Error::DialFailed { .. }), "{error}");
-    assert_eq!(count.load(Ordering::SeqCst), 1);
+    assert_eq!(trap.count(), 1);
 }
 
 #[tokio::test]

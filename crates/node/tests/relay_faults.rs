@@ -8,29 +8,17 @@
 
 mod common;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use common::*;
+use common::{circuits::granted, protobuf::number, scripted::Scripted, *};
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
-use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, identify, identity::Keypair, multiaddr::Protocol,
-    swarm, swarm::SwarmEvent,
-};
-use tokio::sync::{mpsc, watch};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, multiaddr::Protocol};
+use tokio::sync::watch;
 
 const HOP: StreamProtocol = StreamProtocol::new("/libp2p/circuit/relay/0.2.0/hop");
-
-#[derive(swarm::NetworkBehaviour)]
-struct Behaviour {
-    identify: identify::Behaviour,
-    streams: libp2p_stream::Behaviour,
-}
 
 /// What a relay says to a request for a reservation.
 #[derive(Clone, Copy)]
@@ -48,76 +36,33 @@ struct FaultyRelay {
     asked: Arc<AtomicUsize>,
     /// How often it has said what it speaks.
     told: Arc<AtomicUsize>,
-    task: tokio::task::JoinHandle<()>,
+    _peer: Scripted,
 }
 
 impl FaultyRelay {
     /// Answers once there is something to answer with.
     async fn start(answer: watch::Receiver<Option<Answer>>) -> Self {
-        let keypair = Keypair::generate_ed25519();
-        let peer = keypair.public().to_peer_id();
-        let streams = libp2p_stream::Behaviour::new();
-        let mut incoming = streams.new_control().accept(HOP).unwrap();
-        let mut swarm = Swarm::new(
-            mooring_webrtc::Transport::new(mooring_webrtc::Config::new(&keypair)).boxed(),
-            Behaviour {
-                identify: identify::Behaviour::new(identify::Config::new(
-                    "ipfs/0.1.0".into(),
-                    keypair.public(),
-                )),
-                streams,
-            },
-            peer,
-            swarm::Config::with_tokio_executor()
-                .with_idle_connection_timeout(Duration::from_secs(60)),
-        );
-        swarm.listen_on(WEBRTC.parse().unwrap()).unwrap();
-        let (found, mut addresses) = mpsc::channel(8);
+        let mut peer = Scripted::start().await;
+        let mut incoming = peer.accept(HOP);
         let asked = Arc::new(AtomicUsize::new(0));
-        let told = Arc::new(AtomicUsize::new(0));
-        let (count, count_told) = (Arc::clone(&asked), Arc::clone(&told));
-        let task = tokio::spawn(async move {
-            let serve = async {
-                while let Some((_, stream)) = incoming.next().await {
-                    count.fetch_add(1, Ordering::SeqCst);
-                    tokio::spawn(reply(stream, answer.clone()));
-                }
-            };
-            let drive = async {
-                loop {
-                    match swarm.select_next_some().await {
-                        SwarmEvent::NewListenAddr { address, .. } => {
-                            let _ = found.send(address).await;
-                        }
-                        SwarmEvent::Behaviour(BehaviourEvent::Identify(
-                            identify::Event::Sent { .. },
-                        )) => {
-                            count_told.fetch_add(1, Ordering::SeqCst);
-                        }
-                        _ => {}
-                    }
-                }
-            };
-            futures::join!(serve, drive);
+        let count = Arc::clone(&asked);
+        peer.run(async move {
+            while let Some((_, stream)) = incoming.next().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(reply(stream, answer.clone()));
+            }
         });
-        let address = soon("listening", addresses.recv()).await.unwrap();
         Self {
-            address: address.with(Protocol::P2p(peer)),
-            peer,
+            address: peer.address.clone(),
+            peer: peer.peer,
             asked,
-            told,
-            task,
+            told: Arc::clone(&peer.told),
+            _peer: peer,
         }
     }
 
     fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for FaultyRelay {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -138,36 +83,13 @@ async fn reply(mut stream: libp2p::Stream, mut answer: watch::Receiver<Option<An
 
 /// A `HopMessage` (circuit relay v2) of type STATUS, with its length before it.
 fn status(answer: Answer) -> Vec<u8> {
-    let mut message = vec![0x08, 2];
-    match answer {
-        Answer::Refused => message.extend([0x28, 0xc8, 0x01]),
-        Answer::Granted(seconds) => {
-            let expire = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap()
-                .as_secs()
-                .saturating_add(seconds);
-            let mut reservation = vec![0x08];
-            varint(expire, &mut reservation);
-            let address: Multiaddr = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
-            reservation.extend([0x12, u8::try_from(address.len()).unwrap()]);
-            reservation.extend(address.to_vec());
-            message.extend([0x1a, u8::try_from(reservation.len()).unwrap()]);
-            message.extend(reservation);
-            message.extend([0x28, 100]);
-        }
-    }
+    let message = match answer {
+        Answer::Refused => [number(1, 2), number(5, 200)].concat(),
+        Answer::Granted(seconds) => granted(seconds),
+    };
     let mut framed = vec![u8::try_from(message.len()).unwrap()];
     framed.extend(message);
     framed
-}
-
-fn varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(u8::try_from(value & 0x7f).unwrap() | 0x80);
-        value >>= 7;
-    }
-    out.push(u8::try_from(value).unwrap());
 }
 
 #[tokio::test]

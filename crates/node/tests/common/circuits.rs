@@ -9,13 +9,12 @@ use std::{
 };
 
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
-use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, identify, identity::Keypair, multiaddr::Protocol,
-    swarm, swarm::SwarmEvent,
-};
-use tokio::sync::oneshot;
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
-use super::{WEBRTC, soon};
+use super::{
+    protobuf::{bytes, number},
+    scripted::Scripted,
+};
 
 const HOP: StreamProtocol = StreamProtocol::new("/libp2p/circuit/relay/0.2.0/hop");
 const STOP: StreamProtocol = StreamProtocol::new("/libp2p/circuit/relay/0.2.0/stop");
@@ -63,12 +62,6 @@ impl Plan {
     };
 }
 
-#[derive(swarm::NetworkBehaviour)]
-struct Behaviour {
-    identify: identify::Behaviour,
-    streams: libp2p_stream::Behaviour,
-}
-
 /// Carried to the listener, and to the dialer.
 type Carried = Arc<[AtomicU64; 2]>;
 
@@ -76,63 +69,29 @@ pub struct Relay {
     pub address: Multiaddr,
     plan: Arc<Mutex<Plan>>,
     carried: Carried,
-    task: tokio::task::JoinHandle<()>,
+    _peer: Scripted,
 }
 
 impl Relay {
     pub async fn start() -> Self {
-        let keypair = Keypair::generate_ed25519();
-        let peer = keypair.public().to_peer_id();
-        let streams = libp2p_stream::Behaviour::new();
-        let mut control = streams.new_control();
-        let mut incoming = control.accept(HOP).unwrap();
-        let mut swarm = Swarm::new(
-            mooring_webrtc::Transport::new(mooring_webrtc::Config::new(&keypair)).boxed(),
-            Behaviour {
-                identify: identify::Behaviour::new(identify::Config::new(
-                    "ipfs/0.1.0".into(),
-                    keypair.public(),
-                )),
-                streams,
-            },
-            peer,
-            swarm::Config::with_tokio_executor()
-                .with_idle_connection_timeout(Duration::from_secs(300)),
-        );
-        swarm.listen_on(WEBRTC.parse().unwrap()).unwrap();
-        let (found, address) = oneshot::channel();
+        let mut peer = Scripted::start().await;
+        let mut incoming = peer.accept(HOP);
+        let control = peer.control.clone();
         let plan = Arc::new(Mutex::new(Plan::HONEST));
         let carried = Carried::default();
         let (plans, count) = (Arc::clone(&plan), Arc::clone(&carried));
-        let task = tokio::spawn(async move {
-            let serve = async {
-                while let Some((from, stream)) = incoming.next().await {
-                    let plan = *plans.lock().unwrap();
-                    // What fails ends its circuit; that is what the tests look at.
-                    tokio::spawn(serve(stream, from, control.clone(), plan, count.clone()));
-                }
-            };
-            let drive = async {
-                let mut found = Some(found);
-                loop {
-                    if let SwarmEvent::NewListenAddr { address, .. } =
-                        swarm.select_next_some().await
-                        && let Some(found) = found.take()
-                    {
-                        let _ = found.send(address);
-                    }
-                }
-            };
-            futures::join!(serve, drive);
+        peer.run(async move {
+            while let Some((from, stream)) = incoming.next().await {
+                let plan = *plans.lock().unwrap();
+                // What fails ends its circuit; that is what the tests look at.
+                tokio::spawn(serve(stream, from, control.clone(), plan, count.clone()));
+            }
         });
         Self {
-            address: soon("listening", address)
-                .await
-                .unwrap()
-                .with(Protocol::P2p(peer)),
+            address: peer.address.clone(),
             plan,
             carried,
-            task,
+            _peer: peer,
         }
     }
 
@@ -152,12 +111,6 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 async fn serve(
     mut stream: libp2p::Stream,
     from: PeerId,
@@ -168,7 +121,7 @@ async fn serve(
     let request = message(&mut stream).await?;
     // `type` is the first field of all messages.
     if request.get(1) == Some(&RESERVE) {
-        return tell(&mut stream, &reservation()).await;
+        return tell(&mut stream, &granted(3600)).await;
     }
     // `type = CONNECT`, then the peer: a message of its id.
     let asked = PeerId::from_bytes(request.get(6..)?).ok()?;
@@ -213,23 +166,21 @@ async fn tell(stream: &mut libp2p::Stream, message: &[u8]) -> Option<()> {
     stream.flush().await.ok()
 }
 
-/// A `HopMessage` that grants an hour.
-fn reservation() -> Vec<u8> {
+/// A `HopMessage` that grants a reservation for so many seconds.
+pub fn granted(seconds: u64) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let mut expire = now.as_secs() + 3600;
-    let mut reservation = vec![0x08];
-    while expire >= 0x80 {
-        reservation.push(u8::try_from(expire & 0x7f).unwrap() | 0x80);
-        expire >>= 7;
-    }
-    reservation.push(u8::try_from(expire).unwrap());
     let address: Multiaddr = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
-    reservation.extend([0x12, u8::try_from(address.len()).unwrap()]);
-    reservation.extend(address.to_vec());
-    let mut message = vec![0x08, 2, 0x1a, u8::try_from(reservation.len()).unwrap()];
-    message.extend(reservation);
-    message.extend([0x28, 100]);
-    message
+    let reservation = [
+        number(1, now.as_secs().saturating_add(seconds)),
+        bytes(2, &address.to_vec()),
+    ];
+    // `type = STATUS`, `status = OK`.
+    [
+        number(1, 2),
+        bytes(3, &reservation.concat()),
+        number(5, 100),
+    ]
+    .concat()
 }
 
 async fn carry(

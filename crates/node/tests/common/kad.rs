@@ -1,23 +1,17 @@
 //! A peer of the DHT that answers as it is told, in the bytes of `/ipfs/kad/1.0.0`.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt};
-use libp2p::{
-    Multiaddr, PeerId, StreamProtocol, Swarm, identify,
-    identity::Keypair,
-    multiaddr::Protocol,
-    swarm::{self, SwarmEvent},
-};
-use tokio::sync::mpsc;
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
-use super::{WEBRTC, soon};
+use super::{
+    protobuf::{bytes, number, varint},
+    scripted::Scripted,
+};
 
 const KAD: StreamProtocol = StreamProtocol::new("/ipfs/kad/1.0.0");
 
@@ -26,12 +20,6 @@ pub const GET_VALUE: u64 = 1;
 pub const ADD_PROVIDER: u64 = 2;
 pub const GET_PROVIDERS: u64 = 3;
 pub const FIND_NODE: u64 = 4;
-
-#[derive(swarm::NetworkBehaviour)]
-struct Behaviour {
-    identify: identify::Behaviour,
-    streams: libp2p_stream::Behaviour,
-}
 
 /// What it was asked, by kind and key.
 pub struct Question {
@@ -46,65 +34,29 @@ pub struct FakeDht {
     pub address: Multiaddr,
     /// How often it was asked.
     pub asked: Arc<AtomicUsize>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for FakeDht {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _peer: Scripted,
 }
 
 impl FakeDht {
     pub async fn start(answer: Answer) -> Self {
-        let keypair = Keypair::generate_ed25519();
-        let peer = keypair.public().to_peer_id();
-        let streams = libp2p_stream::Behaviour::new();
-        let mut incoming = streams.new_control().accept(KAD).unwrap();
-        let mut swarm = Swarm::new(
-            mooring_webrtc::Transport::new(mooring_webrtc::Config::new(&keypair)).boxed(),
-            Behaviour {
-                identify: identify::Behaviour::new(identify::Config::new(
-                    "ipfs/0.1.0".into(),
-                    keypair.public(),
-                )),
-                streams,
-            },
-            peer,
-            swarm::Config::with_tokio_executor()
-                .with_idle_connection_timeout(Duration::from_secs(60)),
-        );
-        swarm.listen_on(WEBRTC.parse().unwrap()).unwrap();
-        let (found, mut addresses) = mpsc::channel(8);
+        let mut peer = Scripted::start().await;
+        let mut incoming = peer.accept(KAD);
         let asked = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&asked);
         let answer = Arc::new(answer);
-        let task = tokio::spawn(async move {
-            let serve = async {
-                while let Some((_, stream)) = incoming.next().await {
-                    count.fetch_add(1, Ordering::SeqCst);
-                    let answer = Arc::clone(&answer);
-                    tokio::spawn(async move {
-                        let _ = reply(stream, &answer).await;
-                    });
-                }
-            };
-            let drive = async {
-                loop {
-                    if let SwarmEvent::NewListenAddr { address, .. } =
-                        swarm.select_next_some().await
-                    {
-                        let _ = found.send(address).await;
-                    }
-                }
-            };
-            futures::join!(serve, drive);
+        peer.run(async move {
+            while let Some((_, stream)) = incoming.next().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                let answer = Arc::clone(&answer);
+                tokio::spawn(async move {
+                    let _ = reply(stream, &answer).await;
+                });
+            }
         });
-        let address = soon("listening", addresses.recv()).await.unwrap();
         Self {
-            address: address.with(Protocol::P2p(peer)),
+            address: peer.address.clone(),
             asked,
-            task,
+            _peer: peer,
         }
     }
 }
@@ -162,29 +114,6 @@ fn take_varint(from: &mut &[u8]) -> u64 {
         }
     }
     value
-}
-
-pub fn varint(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
-
-pub fn number(field: u64, value: u64) -> Vec<u8> {
-    [varint(field << 3), varint(value)].concat()
-}
-
-pub fn bytes(field: u64, value: &[u8]) -> Vec<u8> {
-    [
-        varint((field << 3) | 2),
-        varint(value.len() as u64),
-        value.to_vec(),
-    ]
-    .concat()
 }
 
 /// A peer, as an entry of `closerPeers` or `providerPeers`.

@@ -10,6 +10,9 @@
 
 pub mod circuits;
 pub mod kad;
+pub mod protobuf;
+pub mod scripted;
+pub mod trap;
 pub mod wire;
 
 use std::{future::Future, time::Duration};
