@@ -51,14 +51,8 @@ impl PeerStore {
     /// Remembers what a peer says of itself.
     pub(crate) fn identified(&mut self, peer: PeerId, info: &identify::Info) {
         let record = self.record(peer);
-        for address in info.listen_addrs.iter().take(PEER_ADDRESSES) {
-            if let Some(address) = usable(address, peer)
-                && !record.addresses.contains(&address)
-                && record.addresses.len() < PEER_ADDRESSES
-            {
-                record.addresses.push(address);
-            }
-        }
+        let said = info.listen_addrs.iter().take(PEER_ADDRESSES);
+        add_usable(&mut record.addresses, said, peer);
         record.protocols = info
             .protocols
             .iter()
@@ -142,12 +136,21 @@ impl PeerStore {
 /// What is worth keeping of addresses that somebody says a peer has.
 pub(crate) fn usable_all(addresses: &[Multiaddr], peer: PeerId) -> Vec<Multiaddr> {
     let mut all = Vec::new();
-    for address in addresses.iter().filter_map(|it| usable(it, peer)) {
+    add_usable(&mut all, addresses.iter(), peer);
+    all
+}
+
+/// Each once, and no more than are kept of a peer.
+fn add_usable<'a>(
+    all: &mut Vec<Multiaddr>,
+    addresses: impl Iterator<Item = &'a Multiaddr>,
+    peer: PeerId,
+) {
+    for address in addresses.filter_map(|it| usable(it, peer)) {
         if all.len() < PEER_ADDRESSES && !all.contains(&address) {
             all.push(address);
         }
     }
-    all
 }
 
 /// The address without its trailing `/p2p/<peer>`; nothing for one that leads to somebody else or

@@ -62,6 +62,11 @@ pub fn parse(address: &str, scope: Scope) -> Result<Multiaddr, Error> {
     Ok(parsed)
 }
 
+/// Is it one that this scope does not reach? Another question than whether it could be dialed at all.
+pub(crate) fn is_refused(address: &Multiaddr, scope: Scope) -> bool {
+    matches!(judge(address, scope), Err(Error::Refused { .. }))
+}
+
 /// The peer that an address leads to: its last `/p2p/`, unless that is the relay's.
 pub fn peer_of(address: &Multiaddr) -> Option<PeerId> {
     match address.iter().last() {

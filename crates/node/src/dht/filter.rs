@@ -7,8 +7,8 @@ use libp2p::{
 
 use super::ToHandler;
 use crate::{
-    Error, Scope,
-    address_policy::judge,
+    Scope,
+    address_policy::{is_refused, judge},
     limits::{ADDRESS_BYTES, KAD_ADDRESSES},
     peer_store,
     types::FoundPeer,
@@ -47,9 +47,8 @@ fn global(peers: Vec<KadPeer>) -> Vec<KadPeer> {
     peers
         .into_iter()
         .filter_map(|mut peer| {
-            peer.multiaddrs.retain(|address| {
-                !matches!(judge(address, Scope::GLOBAL), Err(Error::Refused { .. }))
-            });
+            peer.multiaddrs
+                .retain(|address| !is_refused(address, Scope::GLOBAL));
             (!peer.multiaddrs.is_empty()).then_some(peer)
         })
         .collect()

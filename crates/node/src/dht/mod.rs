@@ -40,7 +40,7 @@ use self::{
 };
 use crate::{
     Config, Error, Role, Scope,
-    address_policy::{Approval, Gate, judge},
+    address_policy::{Approval, Gate, is_refused, judge},
     limits::{self, ANSWER_PEERS, DIAL_ADDRESSES, KAD_RECORD_TTL, LOOKUP_REQUESTS, PROVIDERS},
     types::FoundPeer,
 };
@@ -421,7 +421,7 @@ impl Behaviour {
         }
         // What was only good as long as the peer was near.
         for address in self.addresses(peer) {
-            if matches!(judge(&address, self.scope), Err(Error::Refused { .. })) {
+            if is_refused(&address, self.scope) {
                 self.kad.remove_address(&peer, &address);
             }
         }
@@ -535,7 +535,7 @@ impl NetworkBehaviour for Behaviour {
         match event {
             FromSwarm::ConnectionEstablished(it) => {
                 let address = it.endpoint.get_remote_address();
-                let near = matches!(judge(address, Scope::GLOBAL), Err(Error::Refused { .. }));
+                let near = is_refused(address, Scope::GLOBAL);
                 let connections = self.connected.entry(it.peer_id).or_default();
                 connections.insert(it.connection_id, near);
                 self.approvals.remove(&it.connection_id);

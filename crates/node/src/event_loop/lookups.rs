@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use libp2p::{
-    Multiaddr, PeerId,
+    PeerId,
     kad::{self, GetClosestPeersError, GetRecordOk, PutRecordError, QueryId, QueryResult},
 };
 use web_time::Instant;
@@ -11,7 +11,7 @@ use web_time::Instant;
 use super::EventLoop;
 use crate::{
     Error, FoundPeer, LookupOptions, Owner, Scope,
-    address_policy::judge,
+    address_policy::is_refused,
     dht::{self, record},
     handle::{
         Reply,
@@ -62,8 +62,9 @@ impl Lookup {
 
     /// What is told of a peer.
     fn told(&self, mut peer: FoundPeer) -> FoundPeer {
+        // As it may dial it, whether or not this node has the transport.
         peer.addresses
-            .retain(|address| is_told(address, self.scope));
+            .retain(|address| !is_refused(address, self.scope));
         peer
     }
 
@@ -85,11 +86,6 @@ impl Lookup {
         }
         self.found.len() >= limit
     }
-}
-
-/// May a page of this scope hear of the address? As it may dial it, whether or not this node has the transport.
-fn is_told(address: &Multiaddr, scope: Scope) -> bool {
-    !matches!(judge(address, scope), Err(Error::Refused { .. }))
 }
 
 /// How a lookup ended.
@@ -499,15 +495,13 @@ impl EventLoop {
                 });
             }
             Ask::Closest(_, reply) => {
+                let error = nothing(Error::NoPeers);
                 let _ = reply.send(match end {
                     End::Done {
                         answered: true,
                         closest,
                     } => Ok(closest),
-                    other => Err(match other {
-                        End::Late => Error::Timeout,
-                        End::Done { .. } => Error::NoPeers,
-                    }),
+                    _ => Err(error),
                 });
             }
             Ask::Get(_, reply) => {

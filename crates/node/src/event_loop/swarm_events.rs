@@ -13,8 +13,8 @@ use super::{
     dials::{causes, root_cause},
 };
 use crate::{
-    Error, Scope,
-    address_policy::judge,
+    Scope,
+    address_policy::is_refused,
     behaviour::BehaviourEvent,
     limits::{EXTERNAL_ADDRESSES, IDLE_TIMEOUT, PING_FAILURES, UPKEEP_KEEP},
     meter::Measure,
@@ -111,7 +111,7 @@ impl EventLoop {
         let address = endpoint.get_remote_address();
         let private = match TransportKind::of(address) {
             Some(TransportKind::Webrtc) if path == Path::Direct => self.gate.met_privately(&peer),
-            _ => matches!(judge(address, Scope::GLOBAL), Err(Error::Refused { .. })),
+            _ => is_refused(address, Scope::GLOBAL),
         };
         self.connections.insert(id, peer, endpoint, private);
 
