@@ -70,11 +70,8 @@ impl StreamPort {
     }
 }
 
-/// A stream whose port goes out with a message, and what begins once that has been posted.
-pub(crate) struct Begin {
-    pub(crate) stream: String,
-    pub(crate) run: Box<dyn FnOnce()>,
-}
+/// What begins once the message has been posted with which a stream's port goes out.
+pub(crate) type Begin = Box<dyn FnOnce()>;
 
 thread_local! {
     static NEXT: Cell<u64> = const { Cell::new(1) };
@@ -134,8 +131,8 @@ fn deliver(core: &Rc<Core>, session: &Rc<Session>, incoming: IncomingStream) {
         peer: stream.peer,
         dropped: (dropped > 0).then_some(dropped),
     };
-    session.notify(STREAMS_INCOMING, &result, Some(&begin.stream));
-    (begin.run)();
+    session.notify(STREAMS_INCOMING, &result, Some(&result.stream));
+    begin();
 }
 
 fn begin(
@@ -180,7 +177,7 @@ fn begin(
             drop(slot);
         });
     });
-    (result, Begin { stream: id, run })
+    (result, run)
 }
 
 /// Tells streams whose connection has gone; `peer`: only its streams, since only it lost a connection. Without a node

@@ -13,7 +13,7 @@ use mooring_node::{DhtKey, LookupOptions, Owner, Scope};
 
 use super::{
     Session,
-    plan::{bad, may_write, peer, read},
+    plan::{bad, may_write, peer, read, take_bytes},
     work::{Outcome, done, nothing},
 };
 use crate::{
@@ -61,10 +61,7 @@ pub(super) fn plan(
         Method::DhtGet => Lookup::Get(key(&mut params)?),
         Method::DhtPut => {
             let key = key(&mut params)?;
-            // serde would take an array or a string for bytes too.
-            let Some(Value::Bytes(value)) = params.take("value") else {
-                return Err(bad("`value` is a Uint8Array."));
-            };
+            let value = take_bytes(&mut params, "value")?;
             if value.len() > MAX_RECORD_VALUE {
                 return Err(bad(format!(
                     "`value` has at most {MAX_RECORD_VALUE} bytes."

@@ -166,8 +166,8 @@ fn start(
 
 /// Posts the answer, and what begins with it.
 fn answer(session: &Rc<Session>, id: Option<RequestId>, result: Result<Outcome, ErrorObject>) {
-    let (name, value, begin, then) = match result {
-        Ok(outcome) => ("result", outcome.value, outcome.begin, outcome.then),
+    let (name, value, stream, then) = match result {
+        Ok(outcome) => ("result", outcome.value, outcome.stream, outcome.then),
         Err(error) => match to_value(&error) {
             Ok(value) => ("error", value, None, None),
             Err(fault) => return tracing::error!(%fault, "an error could not be made"),
@@ -180,10 +180,7 @@ fn answer(session: &Rc<Session>, id: Option<RequestId>, result: Result<Outcome, 
     };
     // By hand, which copies nothing; a test compares it with `mooring_api::jsonrpc::Answer`.
     let m = Value::object([("jsonrpc", Value::text("2.0")), ("id", id), (name, value)]);
-    session.post_rpc(m, begin.as_ref().map(|begin| begin.stream.as_str()));
-    if let Some(begin) = begin {
-        (begin.run)();
-    }
+    session.post_rpc(m, stream.as_deref());
     if let Some(then) = then {
         then();
     }

@@ -243,9 +243,9 @@ const MAX_NAMESPACE: usize = 255;
 /// Longest life of a registration, in seconds: 72 hours, libp2p/specs, rendezvous.
 const MAX_TTL: u32 = 72 * 60 * 60;
 
-pub(super) fn bytes(params: &Value, name: &str) -> Result<(), ErrorObject> {
-    match params.get(name) {
-        Some(Value::Bytes(_)) => Ok(()),
+pub(super) fn take_bytes(params: &mut Value, name: &str) -> Result<Vec<u8>, ErrorObject> {
+    match params.take(name) {
+        Some(Value::Bytes(bytes)) => Ok(bytes),
         // serde would take an array or a string for bytes too.
         _ => Err(bad(format!("`{name}` is a Uint8Array."))),
     }

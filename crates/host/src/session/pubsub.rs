@@ -9,7 +9,7 @@ use mooring_api::{
 
 use super::{
     Session,
-    plan::{bytes, read, topic},
+    plan::{read, take_bytes, topic},
     work::{Outcome, done, nothing},
 };
 use crate::{
@@ -45,19 +45,18 @@ impl Ask {
     }
 }
 
-pub(super) fn plan(held: &[Descriptor], method: Method, params: Value) -> Result<Ask, ErrorObject> {
-    let (name, what) = if method == Method::PubsubPublish {
-        bytes(&params, "data")?;
-        let publish: params::Publish = read(params)?;
-        (publish.topic, What::Publish(publish.data.into_vec()))
-    } else {
-        let what = match method {
-            Method::PubsubSubscribe => What::Subscribe,
-            Method::PubsubUnsubscribe => What::Unsubscribe,
-            _ => What::Peers,
-        };
-        (read::<params::Topic>(params)?.topic, what)
+pub(super) fn plan(
+    held: &[Descriptor],
+    method: Method,
+    mut params: Value,
+) -> Result<Ask, ErrorObject> {
+    let what = match method {
+        Method::PubsubPublish => What::Publish(take_bytes(&mut params, "data")?),
+        Method::PubsubSubscribe => What::Subscribe,
+        Method::PubsubUnsubscribe => What::Unsubscribe,
+        _ => What::Peers,
     };
+    let name = read::<params::Topic>(params)?.topic;
     topic(held, &name)?;
     Ok(Ask { topic: name, what })
 }

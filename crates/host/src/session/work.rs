@@ -22,7 +22,8 @@ use crate::{
 /// A result, and what begins once it has been posted.
 pub(super) struct Outcome {
     pub(super) value: Value,
-    pub(super) begin: Option<streams::Begin>,
+    /// The stream whose port goes with it.
+    pub(super) stream: Option<String>,
     /// What is done once it has been posted.
     pub(super) then: Option<Box<dyn FnOnce()>>,
 }
@@ -31,7 +32,7 @@ impl From<Value> for Outcome {
     fn from(value: Value) -> Self {
         Outcome {
             value,
-            begin: None,
+            stream: None,
             then: None,
         }
     }
@@ -134,8 +135,8 @@ pub(super) async fn run(
             let value = to_value(&stream).map_err(internal)?;
             Ok(Outcome {
                 value,
-                begin: Some(begin),
-                then: None,
+                stream: Some(stream.stream),
+                then: Some(begin),
             })
         }
         Work::Handle(protocols) => {

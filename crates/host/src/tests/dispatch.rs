@@ -280,12 +280,12 @@ fn the_order_of_judgement_is_the_contracts() {
                 json!({"protocols": ["/ipfs/kad/1.0.0"]}),
                 5007,
             ),
-            // Not built yet.
             // Nobody is there to ask.
             ("dht.findPeer", json!({"peer": peer}), 5009),
             ("dht.closestPeers", json!({"key": key}), 5009),
             ("dht.findProviders", json!({"key": key}), 5009),
             ("dht.get", json!({"key": key}), 5009),
+            // Not built yet.
             (
                 "rendezvous.discover",
                 json!({"namespace": "a", "point": peer}),
