@@ -11,5 +11,11 @@ export function buffers(message: object): Transferable[] {
   return kind(buffer) === "[object ArrayBuffer]" && buffer.byteLength === byteLength ? [buffer as ArrayBuffer] : [];
 }
 
+/** Those of a message between document and host: what carries no stream may be kept for another try. */
+export function carried(message: object): Transferable[] {
+  const { t, m } = message as { t?: unknown; m?: object };
+  return t === "port" && m ? buffers(m) : [];
+}
+
 /** What `instanceof` would tell, also of what comes from a page. */
 const kind = (value: unknown): string => Object.prototype.toString.call(value);

@@ -3,7 +3,7 @@
  * there, `connect` fails at once and the background is asked to make it. A document that carries much moves to a
  * MessagePort; the runtime Port stays, as the browser's word for who we are and for whether the host is there.
  */
-import { buffers } from "../bridge/buffers";
+import { carried } from "../bridge/buffers";
 import { ASK, MOVED, type Offer, type Took, WINDOW } from "../bridge/messages";
 import { Bridge } from "./bridge";
 import { ENSURE_WAIT, READY_WAIT, RECONNECT_MAX, RECONNECT_MIN } from "./limits";
@@ -93,8 +93,7 @@ export class Link {
   #post(message: PageMessage): boolean {
     this.#away += 1;
     try {
-      // A request is kept for another try; what streams carry is not.
-      if (this.#moved) this.#bridge?.port.postMessage(message, message.t === "port" ? buffers(message.m) : []);
+      if (this.#moved) this.#bridge?.port.postMessage(message, carried(message));
       else this.#port?.postMessage(message);
       return true;
     } catch {

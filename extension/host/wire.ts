@@ -2,7 +2,7 @@
  * The way to one of our own contexts: its runtime Port and, for a document that carries much, a MessagePort beside it.
  * Who is at the other end the browser says by the Port; its end is the end of both.
  */
-import { buffers } from "../bridge/buffers";
+import { carried } from "../bridge/buffers";
 import { ASK, MOVED, TOOK_STEP, type Offer, type Took } from "../bridge/messages";
 import type { Bridges } from "./bridges";
 
@@ -15,6 +15,7 @@ export interface WireEvents {
 export class Wire {
   readonly #port: chrome.runtime.Port;
   readonly #events: WireEvents;
+  readonly #bridges: Bridges | undefined;
   #bridge: MessagePort | undefined;
   #offered = false;
   /** Messages taken since that was last said. */
@@ -25,6 +26,7 @@ export class Wire {
   constructor(port: chrome.runtime.Port, events: WireEvents, bridges?: Bridges) {
     this.#port = port;
     this.#events = events;
+    this.#bridges = bridges;
     port.onMessage.addListener((message: unknown) => {
       switch (bridges && kind(message)) {
         case ASK.t:
@@ -34,7 +36,7 @@ export class Wire {
           this.#listen();
           return;
         default:
-          this.#take(message, bridges !== undefined);
+          this.#take(message);
       }
     });
     port.onDisconnect.addListener(() => {
@@ -46,7 +48,7 @@ export class Wire {
 
   post(message: unknown): void {
     try {
-      if (this.#bridge) this.#bridge.postMessage(message, carried(message));
+      if (this.#bridge) this.#bridge.postMessage(message, carried(message as object));
       else this.#port.postMessage(message);
     } catch {
       // Closed on the other side; its event is on the way.
@@ -85,12 +87,12 @@ export class Wire {
       this.close();
       this.#events.closed();
     };
-    bridge.onmessage = ({ data }) => this.#take(data, true);
+    bridge.onmessage = ({ data }) => this.#take(data);
   }
 
-  #take(message: unknown, counted: boolean): void {
+  #take(message: unknown): void {
     this.#events.message(message);
-    if (!counted) return;
+    if (!this.#bridges) return;
     this.#taken += 1;
     if (this.#taken < TOOK_STEP) return;
     this.post({ t: "took", count: this.#taken } satisfies Took);
@@ -101,11 +103,6 @@ export class Wire {
     this.#closed = true;
     this.#bridge?.close();
   }
-}
-
-/** The host makes what it sends to a stream for that alone. */
-function carried(message: unknown): Transferable[] {
-  return kind(message) === "port" ? buffers((message as { m: object }).m) : [];
 }
 
 function kind(message: unknown): unknown {
