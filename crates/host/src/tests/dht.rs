@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     remote::{SITE, connected},
-    support::{Page, SOON, World, run},
+    support::{Page, SOON, World, run, until},
 };
 use crate::Value;
 
@@ -29,20 +29,13 @@ async fn neighbour(server: &Handle) -> Handle {
     config.bootstrap = server.addresses().await.unwrap();
     let (handle, event_loop) = mooring_node::new(config).unwrap();
     tokio::task::spawn_local(event_loop.run());
-    let known = async {
-        loop {
-            let peers = server.peers().await.unwrap();
-            let id = handle.local_peer_id();
-            if peers
-                .iter()
-                .any(|it| it.peer == id && !it.protocols.is_empty())
-            {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(SOON, known).await.expect("known");
+    until("the server to know it", async || {
+        let peers = server.peers().await.unwrap();
+        let id = handle.local_peer_id();
+        let known = |it: &mooring_node::Peer| it.peer == id && !it.protocols.is_empty();
+        peers.iter().any(known).then_some(())
+    })
+    .await;
     handle
 }
 
@@ -59,20 +52,16 @@ fn with_bytes(method: &str, key: &[u8], value: Option<&[u8]>) -> Value {
 
 /// Provides, as soon as the node has an address to give: a relay's.
 async fn provide(page: &Page) {
-    let provided = async {
-        loop {
-            let own = page.call("identity.get", json!({})).await.unwrap();
-            if !own["addresses"].as_array().unwrap().is_empty() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        page.call("dht.provide", json!({"key": CID})).await.unwrap()
-    };
+    until("an address", async || {
+        let own = page.call("identity.get", json!({})).await.unwrap();
+        (!own["addresses"].as_array().unwrap().is_empty()).then_some(())
+    })
+    .await;
+    let provided = page.call("dht.provide", json!({"key": CID}));
     let answer = tokio::time::timeout(SOON, provided)
         .await
         .expect("provided");
-    assert_eq!(answer, json!({}));
+    assert_eq!(answer.unwrap(), json!({}));
 }
 
 async fn own_id(page: &Page) -> Json {

@@ -1,6 +1,6 @@
 //! A peer that met this node at private addresses, and the grants that let it.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::net::Ipv4Addr;
 
 use futures::AsyncReadExt;
 use libp2p::{Multiaddr, StreamProtocol, identity::Keypair, multiaddr::Protocol};
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     remote::{SITE, private, server},
-    support::{Page, SOON, World, run},
+    support::{Page, SOON, World, run, until},
 };
 
 const CHAT: &str = "/chat/1.0.0";
@@ -24,20 +24,6 @@ fn visitor() -> Handle {
     let (handle, event_loop) = mooring_node::new(config).unwrap();
     tokio::task::spawn_local(event_loop.run());
     handle
-}
-
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let found = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(SOON, found)
-        .await
-        .unwrap_or_else(|_| panic!("hangs: {what}"))
 }
 
 /// Where the page's node is reached by `/webrtc`.

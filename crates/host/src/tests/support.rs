@@ -26,6 +26,21 @@ use crate::{
 /// Long enough for anything on one machine; a test that waits longer hangs.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// Looks again until there is something. Not where the clock is a test's: what others do takes real time.
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, found)
+        .await
+        .unwrap_or_else(|_| panic!("hangs: {what}"))
+}
+
 pub(crate) struct Memory {
     about: About,
     started: Instant,
