@@ -1,4 +1,4 @@
-import type { Connection, Descriptor, Dialed, Granted, Hello, Identity, Peer, Revocation, Status, Stream } from "./api.js";
+import type { Connection, Connections, Descriptor, Dialed, Granted, Hello, Identity, Peer, Peers, Ping, Revocation, Status, Stream } from "./api.js";
 import { NodeEventTarget } from "./events.js";
 import { Handlers, type StreamHandler } from "./handlers.js";
 import { Restorer } from "./kept.js";
@@ -82,11 +82,11 @@ export class MooringNode extends NodeEventTarget {
       revoke: (given, options) => permissions("revoke", given, options),
     };
     this.peers = {
-      list: async (options) => (await rpc.call<{ peers: Peer[] }>("peers.list", {}, options)).peers,
-      ping: async (peer, options) => (await rpc.call<{ rttMs: number }>("peers.ping", { peer }, options)).rttMs,
+      list: async (options) => (await rpc.call<Peers>("peers.list", {}, options)).peers,
+      ping: async (peer, options) => (await rpc.call<Ping>("peers.ping", { peer }, options)).rttMs,
     };
     this.connections = {
-      list: async (options) => (await rpc.call<{ connections: Connection[] }>("connections.list", {}, options)).connections,
+      list: async (options) => (await rpc.call<Connections>("connections.list", {}, options)).connections,
       release: async (peer, options) => {
         await rpc.call("connections.release", { peer }, options);
       },

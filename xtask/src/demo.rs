@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
 
 use crate::extension::{self, Browser};
 use crate::workspace::{Profile, Workspace};
@@ -18,7 +19,7 @@ const ROUND_TRIP_LIMIT: Duration = Duration::from_secs(10);
 const MOST_ROUND_TRIPS: u32 = 10_000;
 
 /// What is shown instead of the page that pings.
-#[derive(Clone, Copy, clap::ValueEnum)]
+#[derive(Clone, Copy, ValueEnum)]
 enum Example {
     /// Rooms: topics, presence, history
     Chat,
@@ -88,12 +89,8 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<ExitCode> {
         .arg(server)
         .env(browsers::variable(browser), program)
         .dir(workspace.root());
-    if let Some(example) = arguments.example {
-        let name = match example {
-            Example::Chat => "chat",
-            Example::FileDrop => "file-drop",
-        };
-        node = node.args(["--example", name]);
+    if let Some(name) = arguments.example.and_then(|it| it.to_possible_value()) {
+        node = node.args(["--example", name.get_name()]);
     }
     node = if arguments.headless {
         let count = arguments.count.to_string();
