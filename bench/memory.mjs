@@ -18,15 +18,25 @@ export function kibibytes(pid) {
   }
 }
 
-/** Of all pages of the browser, once garbage is collected. */
-export async function ofPages(browser, page) {
-  const devtools = await page.tab.createCDPSession();
+/** Has garbage collected; thrice, as what goes lets go of more. */
+export async function collectGarbage(page) {
+  const devtools = await page.createCDPSession();
   for (let i = 0; i < 3; i += 1) await devtools.send("HeapProfiler.collectGarbage");
   await devtools.detach();
+}
+
+/** Of the browser's processes of these types, or of all. */
+export async function ofProcesses(browser, types) {
   const session = await browser.target().createCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
   await session.detach();
-  return processInfo.filter(({ type }) => type === "renderer").reduce((sum, { id }) => sum + kibibytes(id), 0);
+  return processInfo.filter(({ type }) => !types || types.includes(type)).reduce((sum, { id }) => sum + kibibytes(id), 0);
+}
+
+/** Of all pages of the browser, once garbage is collected. */
+export async function ofPages(browser, page) {
+  await collectGarbage(page.tab);
+  return ofProcesses(browser, ["renderer"]);
 }
 
 /**

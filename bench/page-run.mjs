@@ -8,7 +8,7 @@ import { startServer } from "../tests/e2e/support/server.mjs";
 import { startSite } from "../tests/e2e/support/site.mjs";
 import { until } from "../tests/e2e/support/wait.mjs";
 import { serve } from "../tests/interop/support/probe.mjs";
-import { kibibytes } from "./memory.mjs";
+import { collectGarbage, ofProcesses } from "./memory.mjs";
 import { insideHost, pingWhenAvailable, pingWhenStarted, roundTrips, transfer } from "./page-lanes.mjs";
 import { median, quantile } from "./stats.mjs";
 
@@ -121,17 +121,10 @@ async function secondTab({ launched, site, server }, { pairs, say }) {
   }
 }
 
-/** Proportional set size of all processes of the browser, in MiB, when the garbage of these pages is collected. */
+/** What all processes of the browser hold, in MiB, when the garbage of these pages is collected. */
 async function mebibytes(launched, pages) {
-  for (const page of [...pages, await launched.host()]) {
-    const devtools = await page.createCDPSession();
-    for (let i = 0; i < 3; i += 1) await devtools.send("HeapProfiler.collectGarbage");
-    await devtools.detach();
-  }
-  const session = await launched.browser.target().createCDPSession();
-  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  await session.detach();
-  return processInfo.reduce((sum, { id }) => sum + kibibytes(id), 0) / 1024;
+  for (const page of [...pages, await launched.host()]) await collectGarbage(page);
+  return (await ofProcesses(launched.browser)) / 1024;
 }
 
 /** Of one more tab that uses the API, and of one whose origin gets no content script. */
