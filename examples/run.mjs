@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { launchChromium } from "../tests/e2e/support/chromium.mjs";
 import { launchFirefox } from "../tests/e2e/support/firefox.mjs";
 import { startServer } from "../tests/e2e/support/server.mjs";
+import { reachable } from "./reachable.mjs";
 import { serve } from "./serve.mjs";
 
 const { values } = parseArgs({
@@ -22,9 +23,6 @@ const { values } = parseArgs({
 
 const say = (line) => process.stderr.write(`  - ${line}\n`);
 
-/** Firefox does no WebRTC to 127.0.0.1. */
-const usable = (address) => address.includes("/webrtc-direct/certhash/") && (values.browser !== "firefox" || !address.startsWith("/ip4/127."));
-
 async function main() {
   if (!["chat", "file-drop"].includes(values.example)) throw new Error("--example is chat or file-drop");
   if (values["server-program"]) process.env.MOORING_SERVER = path.resolve(values["server-program"]);
@@ -36,7 +34,7 @@ async function main() {
   try {
     launched.push(await launch(options));
     const url = new URL(site.url);
-    url.searchParams.set("server", server.addresses.find(usable) ?? server.address);
+    url.searchParams.set("server", reachable(server, values.browser));
     const page = await launched[0].open(url.href);
     say(`the page: ${url.href}`);
     say("Start in the first browser, and answer the window that asks for permission: the second opens with its link then.");

@@ -5,7 +5,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
-const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
+const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
 
 /** The files by their paths on the site: nothing else is served. */
 function files(example) {
@@ -22,19 +22,24 @@ function files(example) {
   return found;
 }
 
-/** Serves an example by the name of its folder: { url, close }. */
-export async function serve(example) {
-  const served = files(example);
+/**
+ * Serves an example by the name of its folder: { url, close }.
+ * @param {object} [options]
+ * @param {number} [options.port] one of its choice unless told
+ * @param {Record<string, string>} [options.built] what else there is, by its path on the site: files that a build makes
+ */
+export async function serve(example, { port = 0, built = {} } = {}) {
+  const served = new Map([...files(example), ...Object.entries(built)]);
   const server = http.createServer((request, response) => {
     const file = served.get(new URL(request.url, "http://example").pathname);
-    if (!file) {
-      response.writeHead(404).end();
+    if (!file || !fs.existsSync(file)) {
+      response.writeHead(404).end(file && "Not there. Was it built? cargo xtask build\n");
       return;
     }
     response.writeHead(200, { "content-type": TYPES[path.extname(file)], "cache-control": "no-store" });
     fs.createReadStream(file).pipe(response);
   });
-  await new Promise((done, failed) => server.once("error", failed).listen(0, "127.0.0.1", done));
+  await new Promise((done, failed) => server.once("error", failed).listen(port, "127.0.0.1", done));
   return {
     url: `http://127.0.0.1:${server.address().port}/`,
     close: () =>

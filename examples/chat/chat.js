@@ -2,6 +2,7 @@
 import { line, MAX_NAME, MAX_ROOM, text } from "./check.js";
 import { documentId, keepLines, keepPlace, lines as keptLines, place } from "./kept.js";
 import { explain, findNode, invitation, invited, pause, REACH, reachable } from "./meet.js";
+import { element, made, problem } from "./page.js";
 import { Room, topicOf } from "./room.js";
 
 /** Somebody who opened the link asks at the door: that the inviter's page is there, and it makes the way direct. */
@@ -10,22 +11,8 @@ const DOOR = "/mooring-chat/door/1";
 const AGAIN = 2_000;
 const AGAIN_MOST = 60_000;
 
-const element = (id) => document.getElementById(id);
 const link = invited();
 let leaving;
-
-function problem(text) {
-  element("problem").textContent = text ?? "";
-  element("problem").hidden = !text;
-}
-
-/** An element with a text; never with markup. */
-function made(tag, text, className) {
-  const one = document.createElement(tag);
-  one.textContent = text;
-  if (className) one.className = className;
-  return one;
-}
 
 /** The last characters of a peer id: the first are the same for all. The whole one shows under the mouse. */
 function proven(peer) {

@@ -1,7 +1,8 @@
 // Waits for the node, asks for permission, dials the server named in this page's address, and pings it for as long as
 // the page is open. What it does is in `window.demo` too, for whoever drives the page.
 import { Graph } from "./graph.js";
-import { connect, ErrorCode, MooringError } from "./mooring-client.js";
+import { findNode, pause } from "./meet.js";
+import { MooringError } from "./mooring-client.js";
 
 const query = new URLSearchParams(location.search);
 const SERVER = query.get("server") ?? decodeURIComponent(location.hash.slice(1));
@@ -22,7 +23,6 @@ const element = (id) => document.getElementById(id);
 const show = (id, text) => {
   element(id).textContent = text;
 };
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const graph = new Graph(element("graph"));
 let opened = null;
 
@@ -43,18 +43,6 @@ function problem(text) {
 }
 
 const explain = (error) => (error instanceof MooringError ? `${error.message} (${error.code})` : String(error));
-
-/** The visitor's node, however long it takes the extension to be there. */
-async function find() {
-  for (;;) {
-    try {
-      return await connect();
-    } catch (error) {
-      if (error.code !== ErrorCode.NotInstalled) throw error;
-      step("waiting", "No extension answers yet");
-    }
-  }
-}
 
 async function dial(node) {
   step("dialing", "Dials the server…");
@@ -132,7 +120,7 @@ async function main() {
   }
   let node;
   try {
-    node = await find();
+    node = await findNode(() => step("waiting", "No extension answers yet"));
   } catch (error) {
     demo.state = "failed";
     problem(explain(error));

@@ -15,7 +15,8 @@ import { enterNamespace } from "../../tests/e2e/support/namespace.mjs";
 import { answerPrompt } from "../../tests/e2e/support/prompt.mjs";
 import { startServer } from "../../tests/e2e/support/server.mjs";
 import { until } from "../../tests/e2e/support/wait.mjs";
-import { serve } from "./serve.mjs";
+import { reachable } from "../reachable.mjs";
+import { serve } from "../serve.mjs";
 
 /** Between two pings when nobody watches. */
 const HEADLESS_EVERY = 20;
@@ -81,11 +82,12 @@ async function main() {
   const host = apart ? enterNamespace() : browser === "firefox" ? "0.0.0.0" : "127.0.0.1";
   if (own) process.env.MOORING_SERVER = path.resolve(own);
   const server = own ? await startServer({ host }) : undefined;
+  const site = await serve("demo");
   let launched;
   try {
     const launch = browser === "firefox" ? launchFirefox : launchChromium;
     launched = await launch({ headless, ...(extension && { extension: path.resolve(extension) }) });
-    const url = new URL(await serve());
+    const url = new URL(site.url);
     url.searchParams.set("server", given.server ?? reachable(server, browser));
     if (headless) url.searchParams.set("every", String(HEADLESS_EVERY));
     const page = await launched.open(url.href);
@@ -93,14 +95,9 @@ async function main() {
     else await watched(launched, url);
   } finally {
     await launched?.close().catch(() => undefined);
+    await site.close();
     await server?.close();
   }
-}
-
-/** Of the addresses that the server listens on one that this browser can reach. */
-function reachable(server, browser) {
-  const usable = server.addresses.filter((each) => each.includes("/webrtc-direct/certhash/"));
-  return usable.find((each) => browser !== "firefox" || !each.startsWith("/ip4/127.")) ?? server.address;
 }
 
 main().catch((error) => {

@@ -12,7 +12,7 @@ import { launchChromium } from "../../tests/e2e/support/chromium.mjs";
 import { answerPrompt } from "../../tests/e2e/support/prompt.mjs";
 import { startServer } from "../../tests/e2e/support/server.mjs";
 import { until, within } from "../../tests/e2e/support/wait.mjs";
-import { serve } from "./serve.mjs";
+import { serve } from "../serve.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -85,9 +85,10 @@ async function dialByHand(popup, address) {
 
 if (values["server-program"]) process.env.MOORING_SERVER = path.resolve(values["server-program"]);
 const servers = [await startServer(), await startServer()];
+const site = await serve("demo");
 const chromium = await launchChromium({ extension: path.resolve(values.extension), args: ["--screen-info={1600x1200}"] });
 try {
-  const url = new URL(await serve());
+  const url = new URL(site.url);
   url.searchParams.set("server", servers[0].address);
   url.searchParams.set("every", String(EVERY));
   const demo = await chromium.open(url.href);
@@ -124,5 +125,6 @@ try {
   }
 } finally {
   await chromium.close();
+  await site.close();
   await Promise.all(servers.map((server) => server.close()));
 }

@@ -1,5 +1,6 @@
 // The page: whoever opened somebody's link sends to them; everybody is given a link to be sent to. What peers say is only ever set as text.
 import { explain, findNode, invitation, invited, pause, REACH, reachable } from "./meet.js";
+import { element, made, problem } from "./page.js";
 import { Receiver } from "./receive.js";
 import { hashOf, send } from "./send.js";
 import { MAX_SIZE, PROTOCOL } from "./wire.js";
@@ -7,20 +8,7 @@ import { MAX_SIZE, PROTOCOL } from "./wire.js";
 /** Milliseconds before the relay is tried again. */
 const AGAIN = 5_000;
 
-const element = (id) => document.getElementById(id);
 const link = invited();
-
-function problem(text) {
-  element("problem").textContent = text ?? "";
-  element("problem").hidden = !text;
-}
-
-function made(tag, text, className) {
-  const one = document.createElement(tag);
-  one.textContent = text;
-  if (className) one.className = className;
-  return one;
-}
 
 const MiB = (bytes) => (bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`);
 
