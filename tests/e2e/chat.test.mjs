@@ -3,35 +3,14 @@ import { enterNamespace } from "./support/namespace.mjs";
 const host = enterNamespace();
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { serve } from "../../examples/serve.mjs";
+import { test } from "node:test";
 import { freshSite } from "./support/both.mjs";
-import { launchChromium } from "./support/chromium.mjs";
-import { askServers } from "./support/ice.mjs";
+import { shareTwo } from "./support/example.mjs";
 import { answerPrompt } from "./support/prompt.mjs";
 import { allowed } from "./support/scenarios.mjs";
-import { startServer } from "./support/server.mjs";
 import { until } from "./support/wait.mjs";
 
-const browsers = {};
-let relay;
-let chat;
-
-before(async () => {
-  relay = await startServer({ host });
-  chat = await serve("chat");
-  const launching = { ada: launchChromium(), bob: launchChromium() };
-  for (const [name, launched] of Object.entries(launching)) browsers[name] = await launched;
-  await Promise.all(Object.values(browsers).map((launched) => askServers(launched, [])));
-});
-
-after(async () => {
-  for (const launched of Object.values(browsers)) await launched.close();
-  await chat?.close();
-  await relay?.close();
-});
-
-const home = () => `${chat.url}?server=${encodeURIComponent(relay.address)}`;
+const two = shareTwo(host, "chat");
 
 /** Opens the page and enters as a person would. */
 async function enters(launched, url, name, { room, background = false, asks = true } = {}) {
@@ -70,15 +49,15 @@ const onlyDirect = (page) =>
       window.looking ??= await connect();
       const others = (await window.looking.connections.list()).filter(({ peerId }) => peerId !== relay);
       return others.length === 1 && others[0].path === "direct" && others[0].transport === "webrtc";
-    }, relay.peer), 60_000);
+    }, two.relay.peer), 60_000);
 
 /** Ada's page and Bob's, who opened her link. */
 async function meet(t, room, options) {
-  const ada = await enters(browsers.ada, home(), "Ada", { room, ...options });
+  const ada = await enters(two.ada, two.url(), "Ada", { room, ...options });
   t.after(() => ada.close().catch(() => undefined));
   const link = await until("a link", () => ada.$eval("#link", ({ hidden, value }) => !hidden && value));
   assert.equal(new URLSearchParams(new URL(link).hash.slice(1)).get("room"), room);
-  const bob = await enters(browsers.bob, link, "Bob");
+  const bob = await enters(two.bob, link, "Bob");
   t.after(() => bob.close().catch(() => undefined));
   await Promise.all([onlyDirect(ada), onlyDirect(bob)]);
   await Promise.all([has(ada, "Bob"), has(bob, "Ada")]);
@@ -116,7 +95,7 @@ test("two who met by a link talk; one loads anew and goes on; one comes late; on
   assert.deepEqual(await people(bob), ["Bob (you)", "Ada"]);
 
   // Another tab is another person, and is told what was said by those who said it.
-  const late = await enters(browsers.bob, link, "Late", { asks: false });
+  const late = await enters(two.bob, link, "Late", { asks: false });
   await has(ada, "Late");
   await until("what was said", async () => (await words(late)).length === 5);
   assert.deepEqual((await words(late)).toSorted(), (await words(ada)).toSorted());
@@ -135,7 +114,7 @@ test("what is not of this program, or too much of it, changes nothing", async (t
   const room = "hard times";
   const topic = `mooring-chat/1/${room}`;
   const { ada } = await meet(t, room);
-  const hostile = await allowed(browsers.bob, await freshSite(t), [{ name: "pubsub", topics: [topic] }]);
+  const hostile = await allowed(two.bob, await freshSite(t), [{ name: "pubsub", topics: [topic] }]);
   t.after(() => hostile.close());
   const publish = (data) =>
     hostile.evaluate(
@@ -212,11 +191,11 @@ test("messages wait while a tab is closed, where that was allowed, and it says h
     return taken;
   });
   assert.equal(taken, 300);
-  const back = await browsers.ada.open(chat.url + "mark.svg");
+  const back = await two.ada.open(two.site.url + "mark.svg");
   await back.evaluate((place) => {
     for (const [key, value] of Object.entries(place)) sessionStorage.setItem(key, value);
   }, place);
-  await back.goto(home());
+  await back.goto(two.url());
   await back.waitForSelector("#room:not([hidden])");
   const lost = await until("what was lost to be said", async () => {
     const all = await notes(back);

@@ -1,7 +1,7 @@
 // The npm client in Chromium, with the packaged extension.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { freshSite } from "./support/both.mjs";
+import { test } from "node:test";
+import { freshSite, shareOne } from "./support/both.mjs";
 import { launchChromium } from "./support/chromium.mjs";
 import { allowedClient, asks, clientToServer, connected, outcome } from "./support/client.mjs";
 import { ECHO, PERMISSIONS } from "./support/scenarios.mjs";
@@ -12,14 +12,8 @@ import { until } from "./support/wait.mjs";
 let chromium;
 let server;
 
-before(async () => {
-  server = await startServer();
-  chromium = await launchChromium();
-});
-
-after(async () => {
-  await chromium?.close();
-  await server?.close();
+shareOne(launchChromium, {}, (shared) => {
+  ({ browser: chromium, server } = shared);
 });
 
 test("it connects, asks, dials, pings, and echoes 6 MiB through a window of 256 KiB to a slow reader", async (t) => {

@@ -6,24 +6,18 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { after, before, test } from "node:test";
-import { serve } from "../../examples/serve.mjs";
+import { after, test } from "node:test";
 import { Sha256 } from "../../examples/file-drop/sha256.js";
 import { fileName } from "../../examples/file-drop/wire.js";
-import { launchChromium } from "./support/chromium.mjs";
-import { askServers } from "./support/ice.mjs";
+import { shareTwo } from "./support/example.mjs";
 import { answerPrompt } from "./support/prompt.mjs";
 import { discard, scratch } from "./support/scratch.mjs";
-import { startServer } from "./support/server.mjs";
 import { until } from "./support/wait.mjs";
 
 const MiB = 1024 * 1024;
 /** Bytes that may be on their way when a path breaks: windows of 1 MiB in the page and in the stream, and queues. */
 const MOST_UNDER_WAY = 4 * MiB;
 const folder = scratch("files");
-const browsers = {};
-let relay;
-let drop;
 let ada;
 let bob;
 
@@ -38,26 +32,16 @@ async function starts(launched, url) {
   return page;
 }
 
-before(async () => {
-  relay = await startServer({ host });
-  drop = await serve("file-drop");
-  const launching = { ada: launchChromium(), bob: launchChromium() };
-  for (const [name, launched] of Object.entries(launching)) browsers[name] = await launched;
-  await Promise.all(Object.values(browsers).map((launched) => askServers(launched, [])));
+const two = shareTwo(host, "file-drop", async () => {
   // Ada receives; Bob opens her link and sends.
-  ada = await starts(browsers.ada, `${drop.url}?server=${encodeURIComponent(relay.address)}`);
+  ada = await starts(two.ada, two.url());
   const link = await until("a link", () => ada.$eval("#link", ({ hidden, value }) => !hidden && value));
-  bob = await starts(browsers.bob, link);
-  const session = await browsers.ada.browser.target().createCDPSession();
+  bob = await starts(two.bob, link);
+  const session = await two.ada.browser.target().createCDPSession();
   await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
 });
 
-after(async () => {
-  for (const launched of Object.values(browsers)) await launched.close();
-  await drop?.close();
-  await relay?.close();
-  discard(folder);
-});
+after(() => discard(folder));
 
 /** What the last row of a list says: its data attributes, its text and the name. */
 const last = (page, list) =>
@@ -137,7 +121,7 @@ test("24 MiB go on where they were when the sender's node dies in the middle, an
   await phase(bob, "sent", "offered");
   assert.equal((await last(bob, "sent")).sent, "0", "nothing goes before it is accepted");
   await press(ada, "Accept");
-  const worker = await browsers.bob.worker();
+  const worker = await two.bob.worker();
   const before = await until("some MiB", async () => {
     const { value } = await last(ada, "received");
     return value > 2 * MOST_UNDER_WAY && value;

@@ -1,23 +1,17 @@
 // The ids of one WebRTC connection's channels: few, held back after use, and waited for when none is free.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
+import { shareOne } from "./support/both.mjs";
 import { launchChromium } from "./support/chromium.mjs";
 import { allowed, dial, ECHO, manyEchoes } from "./support/scenarios.mjs";
-import { startServer } from "./support/server.mjs";
 import { startSite } from "./support/site.mjs";
 import { until } from "./support/wait.mjs";
 
 let chromium;
 let server;
 
-before(async () => {
-  server = await startServer();
-  chromium = await launchChromium();
-});
-
-after(async () => {
-  await chromium?.close();
-  await server?.close();
+shareOne(launchChromium, {}, (shared) => {
+  ({ browser: chromium, server } = shared);
 });
 
 /** Streams that the browser still has ids for, once it is told so; it has thousands, and other remotes leave it few. */

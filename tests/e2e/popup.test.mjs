@@ -1,10 +1,10 @@
 // The popup in Chromium, opened as a tab: what it says, what its controls do, and how soon it is there.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
+import { shareOne } from "./support/both.mjs";
 import { launchChromium } from "./support/chromium.mjs";
 import { call, request } from "./support/page.mjs";
 import { PERMISSIONS, allowed, dial } from "./support/scenarios.mjs";
-import { startServer } from "./support/server.mjs";
 import { startSite } from "./support/site.mjs";
 import { until } from "./support/wait.mjs";
 
@@ -12,13 +12,8 @@ const by = (id) => `[data-testid="${id}"]`;
 const rowOf = (peer) => `${by("connection")}[data-peer="${peer}"]`;
 
 let chromium, server;
-before(async () => {
-  server = await startServer();
-  chromium = await launchChromium();
-});
-after(async () => {
-  await chromium?.close();
-  await server?.close();
+shareOne(launchChromium, {}, (shared) => {
+  ({ browser: chromium, server } = shared);
 });
 
 /** Opens the popup and waits until it shows what the node says; closes it with the test. */

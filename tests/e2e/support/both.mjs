@@ -1,4 +1,4 @@
-// What the tests of both browsers begin with: one browser and one server for the whole file, and the first two tests.
+// One browser and one server for the whole file, and the first two tests of both browsers.
 import { after, before, test } from "node:test";
 import { denied, pageToServer } from "./scenarios.mjs";
 import { startServer } from "./server.mjs";
@@ -9,7 +9,7 @@ import { startSite } from "./site.mjs";
  * @param {object} options as for startServer
  * @param {(shared: { browser: object, server: object }) => void} take is given both before the first test runs
  */
-export function inOneBrowser(launch, options, take) {
+export function shareOne(launch, options, take) {
   const shared = {};
 
   before(async () => {
@@ -22,6 +22,13 @@ export function inOneBrowser(launch, options, take) {
     await shared.browser?.close();
     await shared.server?.close();
   });
+
+  return shared;
+}
+
+/** The same, as is what both browsers are tested for first. */
+export function inOneBrowser(launch, options, take) {
+  const shared = shareOne(launch, options, take);
 
   test("a page asks, the user allows, it dials, pings, and the popup shows its connection", async (t) => {
     const page = await pageToServer(shared.browser, await freshSite(t), shared.server);
