@@ -1,7 +1,7 @@
 // One base manifest.json and one set of sources; out come two extensions, dist/chrome and dist/firefox, and the npm client,
 // client/dist, as a module and for a script tag.
 //
-//   webpack [--env browser=chrome|firefox] [--mode production]
+//   webpack [--env browser=chrome|firefox] [--env dist=FOLDER] [--mode production]
 //
 // The wasm packages `host-wasm` and `popup-wasm` must be there already: `cargo xtask build` makes
 // them and then runs this.
@@ -60,7 +60,7 @@ function source(browser, file) {
   return [path.join(dir, `${name}.${browser}${ext}`), file].map((f) => inRoot(f)).find((f) => fs.existsSync(f));
 }
 
-function configuration(browser, mode) {
+function configuration(browser, mode, dist) {
   const { manifest, target } = browsers[browser];
   const production = mode === "production";
 
@@ -85,7 +85,7 @@ function configuration(browser, mode) {
     target: "web",
     entry,
     output: {
-      path: inRoot("dist", browser),
+      path: inRoot(dist, browser),
       filename: "[name].js",
       assetModuleFilename: "[name][ext]",
       // Every extension page, in whatever folder, finds the wasm at the extension's root.
@@ -168,7 +168,7 @@ export default (env, argv) => {
   const unknown = wanted.filter((browser) => !Object.hasOwn(browsers, browser));
   if (unknown.length > 0) throw new Error(`unknown browser ${unknown.join(", ")}: chrome or firefox`);
   return [
-    ...wanted.map((browser) => configuration(browser, argv.mode ?? "development")),
+    ...wanted.map((browser) => configuration(browser, argv.mode ?? "development", env.dist ?? "dist")),
     ...["module", "script"].map(clientConfiguration),
   ];
 };

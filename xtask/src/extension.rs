@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::workspace::{Profile, Workspace};
+use crate::workspace::{DIST, Profile, Workspace};
 use crate::{client, npm, progress, setup, sizes, wasm};
 
 const WEBPACK_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -27,11 +27,22 @@ impl Browser {
     }
 }
 
-/// Builds the extension, for one browser or for both.
+/// Builds the extension into dist/, for one browser or for both.
 pub fn build(workspace: &Workspace, profile: Profile, only: Option<Browser>) -> Result<()> {
+    build_into(workspace, DIST, profile, only)
+}
+
+/// Builds the extension into another folder of the work tree.
+pub fn build_into(
+    workspace: &Workspace,
+    folder: &str,
+    profile: Profile,
+    only: Option<Browser>,
+) -> Result<()> {
     setup::prepare(workspace, &[])?;
     wasm::build(workspace, profile)?;
-    let mut webpack = npm::tool(workspace, "webpack-cli/bin/cli.js")?;
+    let mut webpack =
+        npm::tool(workspace, "webpack-cli/bin/cli.js")?.args(["--env", &format!("dist={folder}")]);
     if let Some(browser) = only {
         webpack = webpack.args(["--env", &format!("browser={}", browser.name())]);
     }
@@ -49,13 +60,13 @@ pub fn build(workspace: &Workspace, profile: Profile, only: Option<Browser>) -> 
     if profile == Profile::Release
         && let Some(browser) = built.first()
     {
-        sizes::print(&workspace.dist(browser.name()))?;
+        sizes::check(&workspace.path(folder).join(browser.name()))?;
     }
     for browser in built {
         progress::note(&format!(
             "{}: {}",
             browser.name(),
-            workspace.dist(browser.name()).display()
+            workspace.path(folder).join(browser.name()).display()
         ));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{npm, progress};
 
@@ -13,6 +13,9 @@ struct Part {
     files: &'static [&'static str],
     /// Gzipped bytes that it should stay within.
     goal: u64,
+    /// Gzipped bytes at which the build fails: some 3 % more than it was when this was written, or the goal. Whoever
+    /// adds more has looked at what, and writes the new number here and in docs/measurements/size.md.
+    budget: u64,
 }
 
 const PARTS: [Part; 2] = [
@@ -20,16 +23,19 @@ const PARTS: [Part; 2] = [
         name: "the node",
         files: &["mooring_host_bg.wasm"],
         goal: 900_000,
+        budget: 1_060_000,
     },
     Part {
         name: "the popup",
         files: &["mooring_popup_bg.wasm", "popup.js"],
         goal: 250_000,
+        budget: 250_000,
     },
 ];
 
-/// Says for each part of the extension in this folder how large it is, and how large it should be at most.
-pub fn print(extension: &Path) -> Result<()> {
+/// Says for each part of the extension in this folder how large it is and how large it should be, and fails if one
+/// is over its budget.
+pub fn check(extension: &Path) -> Result<()> {
     progress::step("sizes");
     for part in &PARTS {
         let mut sum = Size::default();
@@ -44,6 +50,7 @@ pub fn print(extension: &Path) -> Result<()> {
         } else {
             progress::note(&verdict);
         }
+        sum.within_budget(part)?;
     }
     Ok(())
 }
@@ -75,6 +82,17 @@ impl Size {
         self.gzipped += other.gzipped;
     }
 
+    fn within_budget(&self, part: &Part) -> Result<()> {
+        ensure!(
+            self.gzipped <= part.budget,
+            "{} is {} bytes gzipped, over its budget of {} (xtask/src/sizes.rs)",
+            part.name,
+            self.gzipped,
+            part.budget
+        );
+        Ok(())
+    }
+
     fn verdict(&self, part: &Part) -> String {
         let word = if self.gzipped > part.goal {
             "too large"
@@ -104,6 +122,16 @@ impl std::fmt::Display for Size {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_over_its_budget_fails_the_build() {
+        for part in &PARTS {
+            let size = |gzipped| Size { raw: 0, gzipped };
+            assert!(size(part.budget).within_budget(part).is_ok());
+            let error = size(part.budget + 1).within_budget(part).err();
+            assert!(error.is_some_and(|error| error.to_string().contains(part.name)));
+        }
+    }
 
     #[test]
     fn a_part_is_held_against_its_goal_by_the_sum_of_its_files() {

@@ -12,6 +12,9 @@ pub enum Profile {
     Release,
 }
 
+/// Where extensions are built, in the work tree.
+pub const DIST: &str = "dist";
+
 /// The work tree and its output folders.
 pub struct Workspace {
     root: PathBuf,
@@ -67,6 +70,6 @@ impl Workspace {
 
     /// A built extension.
     pub fn dist(&self, browser: &str) -> PathBuf {
-        self.root.join("dist").join(browser)
+        self.root.join(DIST).join(browser)
     }
 }

@@ -26,6 +26,8 @@ pub enum Part {
     E2e,
     /// Against other libp2p implementations
     Interop,
+    /// What ships, small and optimised, in Chromium
+    Release,
 }
 
 /// What a stage belongs to.
@@ -35,6 +37,7 @@ pub enum Group {
     Unit,
     E2e,
     Interop,
+    Release,
 }
 
 /// How a stage went that came to its end.
@@ -66,6 +69,7 @@ pub fn run(workspace: &Workspace, only: Option<Part>) -> Result<ExitCode> {
         Part::Unit => Group::Unit,
         Part::E2e => Group::E2e,
         Part::Interop => Group::Interop,
+        Part::Release => Group::Release,
     });
     run_stages(
         workspace,

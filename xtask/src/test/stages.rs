@@ -23,6 +23,8 @@ const E2E_LIMIT: Duration = Duration::from_secs(30 * 60);
 const INTEROP_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// How long each fuzz harness runs, all of them at the same time.
 const FUZZ_SECONDS: u64 = 10;
+/// Beside dist/, in the work tree.
+const RELEASE_DIST: &str = "target/dist-release";
 /// A single test of a node runner, so that a hung one fails by name.
 const ONE_TEST_MS: &str = "--test-timeout=240000";
 /// What also compiles to wasm.
@@ -66,6 +68,8 @@ pub fn all() -> Vec<Stage> {
         stage("web-ext lint", Group::Lint, web_ext),
         stage("browser tests", Group::E2e, browser_tests),
         stage("interop", Group::Interop, against_others),
+        // Last: the stages above share the debug build's wasm packages.
+        stage("release in Chromium", Group::Release, release_tests),
     ]
 }
 
@@ -189,6 +193,18 @@ fn browser_tests(workspace: &Workspace) -> Result<Outcome> {
     let node = node_tests(workspace, "tests/e2e", E2E_LIMIT)?
         .env(browsers::variable(Browser::Chrome), chromium)
         .env(browsers::variable(Browser::Firefox), firefox);
+    finish(node)
+}
+
+/// What ships, in a folder of its own: whoever runs a browser test by hand afterwards finds the debug build in dist/.
+fn release_tests(workspace: &Workspace) -> Result<Outcome> {
+    let chromium = browsers::find_or_install(Browser::Chrome)?;
+    let only = Some(Browser::Chrome);
+    extension::build_into(workspace, RELEASE_DIST, Profile::Release, only)?;
+    server::build(workspace, Profile::Debug)?;
+    let node = node_tests(workspace, "tests/release", CHECK_LIMIT)?
+        .env("MOORING_DIST", RELEASE_DIST)
+        .env(browsers::variable(Browser::Chrome), chromium);
     finish(node)
 }
 
