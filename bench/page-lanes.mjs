@@ -3,31 +3,27 @@
 /** Milliseconds of a round trip, each the mean of ten in turn: a page's clock is too coarse for one. */
 export async function roundTrips(way, samples) {
   const IN_TURN = 10;
+  // The same few lines for each way: what a client of the page does beside is not what is measured.
+  const ENVELOPES = { status: { mooring: 1, to: "node" }, port: { echo: 1, to: "port" }, bridge: { echo: 1, to: "bridge" } };
+  const kind = way === "status" ? "mooring" : "echo";
   let next = 0;
   let answered;
   const hear = ({ source, data }) => {
-    if (source === window && data?.echo === 1 && data.to === "page") answered(data.message);
+    if (source === window && data?.[kind] === 1 && data.to === "page") answered(data.message);
   };
   window.addEventListener("message", hear);
-  const ways = {
-    status: async () => {
-      const { result, error } = await window.node.request("node.status");
-      if (!result) throw new Error(`${error.code} ${error.message}`);
-    },
+  const once = async () => {
+    const id = `${way} ${next++}`;
+    const back = new Promise((done) => (answered = done));
+    window.postMessage({ ...ENVELOPES[way], message: { jsonrpc: "2.0", id, method: "node.status", params: {} } }, location.origin);
+    const message = await back;
+    if (message.id !== id || message.error) throw new Error(`another message came back: ${JSON.stringify(message)}`);
   };
-  for (const to of ["port", "bridge"]) {
-    ways[to] = async () => {
-      const id = `echo ${next++}`;
-      const back = new Promise((done) => (answered = done));
-      window.postMessage({ echo: 1, to, message: { jsonrpc: "2.0", id, method: "node.status", params: {} } }, location.origin);
-      if ((await back).id !== id) throw new Error("another message came back");
-    };
-  }
   const times = [];
-  await ways[way]();
+  await once();
   for (let i = 0; i < samples; i += 1) {
     const begun = performance.now();
-    for (let turn = 0; turn < IN_TURN; turn += 1) await ways[way]();
+    for (let turn = 0; turn < IN_TURN; turn += 1) await once();
     times.push((performance.now() - begun) / IN_TURN);
   }
   window.removeEventListener("message", hear);
@@ -145,15 +141,28 @@ export async function transfer(peer, protocol, { up, down }) {
   });
 }
 
-/** Before the page's own scripts: pings as soon as there is a node; `pinged`: milliseconds since the navigation. */
-export function pingWhenAvailable(peer) {
+/**
+ * Before the page's own scripts: pings at once, as a request waits for the node by itself; `pinged`: milliseconds since the
+ * navigation.
+ */
+export function pingAtOnce(peer) {
   window.addEventListener("message", ({ source, data }) => {
     if (source !== window || data?.mooring !== 1 || data.to !== "page") return;
-    const { method, id, result } = data.message;
-    if (method === "node.available") {
-      window.postMessage({ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: "first", method: "peers.ping", params: { peer } } }, location.origin);
-    } else if (id === "first") window.pinged = result ? performance.now() : NaN;
+    const { id, result } = data.message;
+    if (id === "first") window.pinged = result ? performance.now() : NaN;
   });
+  // The first moment in which the page's own scripts run, and not before the document has a parser.
+  const ask = () => {
+    if (document.readyState === "loading") return;
+    document.removeEventListener("readystatechange", ask);
+    window.postMessage({ mooring: 1, to: "node", message: { jsonrpc: "2.0", id: "first", method: "peers.ping", params: { peer } } }, location.origin);
+  };
+  document.addEventListener("readystatechange", ask);
+}
+
+/** A page that does nothing: what the browser takes by itself until a page's scripts run. */
+export function noteWhenParsed() {
+  document.addEventListener("DOMContentLoaded", () => (window.pinged = performance.now()));
 }
 
 /** The same for a page that brings js-libp2p: it starts, dials and pings. */

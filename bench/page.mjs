@@ -34,7 +34,7 @@ async function main() {
     table(["what", "goal", "it is", "95 % of it", "ours", "beside", "kept"], rows.map(({ what, goal, kept, ratios, ours, theirs, unit }) => {
       const value = median(ratios);
       const [low, high] = interval(ratios);
-      return [what, goal, number(value), `${number(low)} to ${number(high)}`, `${number(ours)} ${unit}`, `${number(theirs)} ${unit}`, kept(value) ? "yes" : "no"];
+      return [what, goal, number(value), `${number(low)} to ${number(high)}`, `${number(ours)} ${unit}`, `${number(theirs)} ${unit}`, kept ? (kept(value) ? "yes" : "no") : "–"];
     })),
   ].join("\n\n");
   process.stdout.write(`${section}\n`);
