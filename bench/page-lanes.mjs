@@ -148,8 +148,10 @@ export async function transfer(peer, protocol, { up, down }) {
 export function pingAtOnce(peer) {
   window.addEventListener("message", ({ source, data }) => {
     if (source !== window || data?.mooring !== 1 || data.to !== "page") return;
-    const { id, result } = data.message;
-    if (id === "first") window.pinged = result ? performance.now() : NaN;
+    const { id, result, error } = data.message;
+    if (id !== "first") return;
+    if (result) window.pinged = performance.now();
+    else window.failed = JSON.stringify(error);
   });
   // The first moment in which the page's own scripts run, and not before the document has a parser.
   const ask = () => {
@@ -173,7 +175,7 @@ export function pingWhenStarted(address) {
         await contender.dial(address);
         await contender.ping();
         window.pinged = performance.now();
-      })();
+      })().catch((error) => (window.failed = String(error)));
     },
   });
 }

@@ -18,6 +18,9 @@ const GRANTS = [...PERMISSIONS.filter(({ name }) => name !== "streams"), { name:
 const SAMPLES = 20;
 /** Of which the 95th percentile is one pair's figure. */
 const NAVIGATIONS = 10;
+/** How long a page is waited for, in milliseconds, and how often js-libp2p's is opened. */
+const ANSWER_WAIT = 20_000;
+const TRIES = 3;
 /** Tabs that are opened for one look at the memory. */
 const MEMORY_TABS = 5;
 const MEMORY_PAIRS = 5;
@@ -98,22 +101,37 @@ async function secondTab({ launched, site, server }, { pairs, say }) {
     try {
       await tab.evaluateOnNewDocument(script, argument);
       await tab.goto(url);
-      return await (await tab.waitForFunction(() => window.pinged, { timeout: 60_000, polling: 50 })).jsonValue();
+      const ended = () => (window.failed ? { failed: window.failed } : window.pinged && { took: window.pinged });
+      const handle = await tab.waitForFunction(ended, { timeout: ANSWER_WAIT, polling: 50 });
+      const { failed, took } = await handle.jsonValue();
+      if (failed) throw new Error(failed);
+      return took;
     } finally {
       await tab.close();
     }
   };
-  const p95 = (...what) => async () => {
+  // js-libp2p's page does not always get through; what it takes when it does is what counts, and ours may not fail at all.
+  const again = async (...what) => {
+    for (let left = TRIES; ; left -= 1) {
+      try {
+        return await once(...what);
+      } catch (error) {
+        if (left === 1) throw error;
+        say(`a page did not get through and is opened again: ${error.message}`);
+      }
+    }
+  };
+  const p95 = (open, ...what) => async () => {
     const times = [];
-    for (let at = 0; at < NAVIGATIONS; at += 1) times.push(await once(...what));
+    for (let at = 0; at < NAVIGATIONS; at += 1) times.push(await open(...what));
     return quantile(times, 0.95);
   };
   try {
     say("a tab's first ping, and that of one with js-libp2p");
-    const cold = p95(pingWhenStarted, server.address, pages.url("js-libp2p"));
-    const found = await paired(pairs, p95(pingAtOnce, server.peer, site.url()), cold, say);
+    const cold = p95(again, pingWhenStarted, server.address, pages.url("js-libp2p"));
+    const found = await paired(pairs, p95(once, pingAtOnce, server.peer, site.url()), cold, say);
     say("a page that does nothing, without the extension, and one with js-libp2p");
-    const empty = await paired(pairs, p95(noteWhenParsed, undefined, bare.url()), cold, say);
+    const empty = await paired(pairs, p95(once, noteWhenParsed, undefined, bare.url()), cold, say);
     const unit = "ms";
     return [
       { what: "second tab, navigation to first ping, p95 / js-libp2p's cold start", goal: "≤ 0.2", kept: most(0.2), unit, ...found },
