@@ -28,5 +28,3 @@ pub const MAX_NAME_BYTES: usize = 140;
 pub const MIN_PREFIX_CHARS: usize = 3;
 /// Most addresses in one dial.
 pub const MAX_ADDRESSES: usize = 32;
-/// Longest multiaddr as text, in bytes.
-pub const MAX_ADDRESS_BYTES: usize = 1024;

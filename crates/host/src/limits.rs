@@ -176,6 +176,10 @@ pub fn reported() -> BTreeMap<String, u32> {
         ("quickRequestsPerSecond", QUICK_PER_SECOND),
         ("dialsAtOnce", DIAL_BURST),
         ("dialsPerSecond", DIALS_PER_SECOND),
+        (
+            "dialsWaiting",
+            u32::try_from(mooring_node::Limits::client().waiting_dials.each).unwrap_or(u32::MAX),
+        ),
         ("lookupsAtOnce", LOOKUP_BURST),
         ("lookupsPerSecond", LOOKUPS_PER_SECOND),
         ("lookupsInFlight", MAX_LOOKUPS_PER_ORIGIN),

@@ -11,7 +11,7 @@ mod plan;
 mod pubsub;
 mod work;
 
-pub(crate) use work::page_connection;
+pub(crate) use work::{count, page_connection};
 
 use self::needs::Needs;
 

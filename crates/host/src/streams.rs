@@ -12,7 +12,7 @@ use std::{
 
 use libp2p::PeerId;
 use mooring_api::{ErrorObject, descriptor::allows_protocol, event::STREAMS_INCOMING, results};
-use mooring_node::{Handle, IncomingStream, OpenStream, OpenedStream, Path};
+use mooring_node::{Effort, Handle, IncomingStream, OpenStream, OpenedStream, Path};
 
 use self::credit::{Machine, Said};
 pub(crate) use self::handlers::{Handlers, handle};
@@ -24,7 +24,7 @@ use crate::{
         CREDIT_FEW, CREDIT_MANY, CREDIT_SOME, FEW_STREAMS, MAX_STREAMS_PER_ORIGIN, SOME_STREAMS,
     },
     quota::{Slot, exceeded},
-    session::Session,
+    session::{Session, count},
 };
 
 /// When a stream will have ended cannot be known.
@@ -103,8 +103,30 @@ pub(crate) async fn open(
     let slot = Slot::take(&session.site.streams, MAX_STREAMS_PER_ORIGIN)
         .ok_or_else(|| exceeded("streams", RETRY_STREAMS))?;
     let node = core.node.handle(core).await?;
-    let opened = node.open_stream(request).await.map_err(|e| from_node(&e))?;
-    Ok(begin(core, session, slot, opened))
+    let connected = OpenStream {
+        dial: None,
+        ..request.clone()
+    };
+    let opened = match (node.open_stream(connected).await, request.dial_request()) {
+        // A dial like any other, and perhaps a lookup: not counted, this would be a way around the limits.
+        (Err(mooring_node::Error::NotConnected), Some(dial)) => {
+            let effort = node.effort(dial).await.map_err(|e| from_node(&e))?;
+            // A circuit is no connection to a request that does not allow one.
+            let effort = match effort {
+                Effort::Nothing => Effort::Dial,
+                effort => effort,
+            };
+            let _lookup = count(core, session, effort)?;
+            node.open_stream(request).await
+        }
+        (opened, _) => opened,
+    };
+    Ok(begin(
+        core,
+        session,
+        slot,
+        opened.map_err(|e| from_node(&e))?,
+    ))
 }
 
 /// Gives an inbound stream to a document.

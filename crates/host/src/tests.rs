@@ -9,6 +9,7 @@ mod permissions;
 mod popup;
 mod private_streams;
 mod private_visits;
+mod quotas;
 mod remote;
 pub(crate) mod support;
 mod topics;

@@ -21,13 +21,13 @@ use futures_timer::Delay;
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use crate::{
-    Error, Scope,
+    Error,
     limits::{COMMANDS, PING_ATTEMPTS, PING_TIMEOUT, QUERY_TIMEOUT},
     ping,
     streams::IncomingStreams,
     types::{
-        Connection, DialRequest, Event, ListenerEvent, OpenStream, OpenedStream, Owner, Peer,
-        RelayStatus, TransportKind,
+        Connection, DialRequest, Effort, Event, ListenerEvent, OpenStream, OpenedStream, Owner,
+        Peer, RelayStatus, TransportKind,
     },
 };
 
@@ -40,8 +40,7 @@ pub(crate) enum Command {
     Listeners(Reply<Listeners>),
     /// The flag: a relayed connection is no answer.
     Dial(DialRequest, bool, Reply<Connection>),
-    /// Is the peer connected, or an address of it known that this scope may dial?
-    IsKnown(PeerId, Scope, Reply<bool>),
+    Effort(DialRequest, Reply<Effort>),
     Peers(Reply<Vec<Peer>>),
     Connections(Reply<Vec<Connection>>),
     Relays(Reply<Vec<RelayStatus>>),
@@ -205,16 +204,8 @@ impl Handle {
                 Err(Error::NotConnected) => {}
                 result => return result,
             }
-            let scope = request.dial.ok_or(Error::NotConnected)?;
-            let direct = !request.allow_relayed;
-            let dial = DialRequest {
-                peer: Some(request.peer),
-                addresses: Vec::new(),
-                owner: request.owner.clone(),
-                scope,
-                timeout,
-            };
-            self.dial_found(dial, direct).await?;
+            let dial = request.dial_request().ok_or(Error::NotConnected)?;
+            self.dial_found(dial, !request.allow_relayed).await?;
             self.call(timeout, |reply| Command::OpenStream(request, reply))
                 .await
         })

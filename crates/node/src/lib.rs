@@ -48,6 +48,6 @@ pub use meter::{Measure, Meter, Refusal, Toward};
 pub use mooring_webrtc::signalled::{IceServer, IceServers};
 pub use streams::{IncomingStreams, Stream};
 pub use types::{
-    Connection, DialRequest, Direction, Event, FoundPeer, IncomingStream, ListenerEvent,
+    Connection, DialRequest, Direction, Effort, Event, FoundPeer, IncomingStream, ListenerEvent,
     LookupOptions, OpenStream, OpenedStream, Owner, Path, Peer, RelayStatus, Scope, TransportKind,
 };

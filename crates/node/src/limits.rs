@@ -15,10 +15,13 @@ pub struct Limits {
     pub webrtc_connections_per_host: usize,
     /// Handshakes of others under way at once.
     pub pending_incoming: u32,
-    /// Dials under way at once, also the DHT's.
+    /// Connections being dialed at once, whatever for. A guard, which must never be reached: it refuses whoever comes last. What there
+    /// can be is bounded where it begins, by [`dialing`](Self::dialing) and [`lookups`](Self::lookups).
     pub pending_outgoing: u32,
-    /// Requests to dial that wait for an outcome.
-    pub pending_dials: usize,
+    /// Addresses being tried for requests to dial, in as far as the swarm has not said that it is done with them.
+    pub dialing: Share,
+    /// Requests to dial that wait until there is room in [`dialing`](Self::dialing).
+    pub waiting_dials: Share,
     /// Streams of pages and services open at once, all peers together.
     pub streams: usize,
     /// Streams that one peer may have opened towards us.
@@ -51,8 +54,18 @@ impl Limits {
             connections_per_peer: 4,
             webrtc_connections_per_host: 32,
             pending_incoming: 16,
-            pending_outgoing: 16,
-            pending_dials: 64,
+            pending_outgoing: 2048,
+            // Each address may cost an `RTCPeerConnection`, of which there are 450 (`mooring_webrtc::limits`): with the open connections this is
+            // half of them. Peers that do not answer take 10 to 20 s; a site that only dials such tries two or three addresses a second.
+            dialing: Share {
+                each: 32,
+                sites: 128,
+            },
+            // As many requests as a site may have in flight by the contract; with 32 addresses of full length each, 16 MiB in all.
+            waiting_dials: Share {
+                each: 64,
+                sites: 256,
+            },
             // A site may count on 1,000 open streams; leave room for several.
             streams: 8192,
             inbound_streams_per_peer: 1024,
@@ -63,7 +76,7 @@ impl Limits {
             kad_records: 64,
             kad_record_bytes: 8 * 1024,
             kad_provided_keys: 256,
-            // Each dials three peers at a time, of the 16 that may be dialed at once.
+            // Each dials three peers at a time.
             lookups: 5,
             relay_server: RelayLimits::default(),
         }
@@ -76,8 +89,15 @@ impl Limits {
             connections_per_peer: 8,
             webrtc_connections_per_host: 256,
             pending_incoming: 256,
-            pending_outgoing: 64,
-            pending_dials: 256,
+            pending_outgoing: 4096,
+            dialing: Share {
+                each: 128,
+                sites: 512,
+            },
+            waiting_dials: Share {
+                each: 256,
+                sites: 1024,
+            },
             streams: 32_768,
             inbound_streams_per_peer: 1024,
             outbound_streams_per_peer: 2048,
@@ -97,6 +117,16 @@ impl Default for Limits {
     fn default() -> Self {
         Self::client()
     }
+}
+
+/// How much of something one owner may take, and how much all sites together. The user and the node itself have what one has, and not out
+/// of what is there for sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// For each owner.
+    pub each: usize,
+    /// For all sites together. None takes more than it leaves, so that there is some for a site that has none yet.
+    pub sites: usize,
 }
 
 /// What a relay gives to others. The defaults suit signalling: two browsers meet, and go on without the relay.
@@ -332,8 +362,8 @@ pub(crate) const SERVICE_IDLE: Duration = Duration::from_secs(5 * 60);
 /// One throughput test.
 pub(crate) const PERF_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
-/// Addresses of one dial: a peer has no more that are worth it.
-pub(crate) const DIAL_ADDRESSES: usize = 16;
+/// Addresses of one dial: as many as the page API takes.
+pub(crate) const DIAL_ADDRESSES: usize = 32;
 /// Of one dial, so many addresses are tried at the same time.
 pub(crate) const DIAL_CONCURRENCY: std::num::NonZeroU8 = match std::num::NonZeroU8::new(8) {
     Some(count) => count,

@@ -64,6 +64,17 @@ pub struct DialRequest {
     pub timeout: Duration,
 }
 
+/// What a request to dial takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// A connection that would do is open.
+    Nothing,
+    /// A dial.
+    Dial,
+    /// A lookup in the DHT, and then perhaps a dial.
+    LookUp,
+}
+
 /// On whose behalf a lookup in the DHT is made.
 #[derive(Clone, Debug)]
 pub struct LookupOptions {
@@ -101,6 +112,19 @@ pub struct OpenStream {
     pub owner: Option<Owner>,
     /// Time limit of the whole request.
     pub timeout: Duration,
+}
+
+impl OpenStream {
+    /// The dial that it takes where no connection fits; `None` where it may not dial.
+    pub fn dial_request(&self) -> Option<DialRequest> {
+        Some(DialRequest {
+            peer: Some(self.peer),
+            addresses: Vec::new(),
+            owner: self.owner.clone(),
+            scope: self.dial?,
+            timeout: self.timeout,
+        })
+    }
 }
 
 /// A stream that this node opened.

@@ -11,7 +11,7 @@ mod common;
 use common::*;
 use futures::{AsyncReadExt, AsyncWriteExt, StreamExt, future::join_all};
 use libp2p::Multiaddr;
-use mooring_node::{DialRequest, Error};
+use mooring_node::{DialRequest, Error, limits::Share};
 
 #[tokio::test]
 async fn over_the_limit_the_least_wanted_connection_is_closed() {
@@ -55,7 +55,8 @@ async fn a_server_at_its_limit_keeps_those_who_were_there() {
 async fn dials_under_way_are_bounded() {
     let silent = Silent::start().await;
     let mut config = client_config();
-    config.limits.pending_dials = 4;
+    config.limits.dialing = Share { each: 2, sites: 4 };
+    config.limits.waiting_dials = Share { each: 2, sites: 4 };
     let client = Node::start(config);
     let dials = (0..10).map(|_| {
         let address = silent.as_peer(libp2p::PeerId::random());
@@ -82,7 +83,7 @@ async fn too_many_addresses_in_one_dial_are_refused() {
     let client = Node::client();
     let address: Multiaddr = "/ip4/127.0.0.1/tcp/9".parse().unwrap();
     let request = DialRequest {
-        addresses: vec![address.clone(); 17],
+        addresses: vec![address.clone(); 33],
         ..request(&address)
     };
     assert!(matches!(

@@ -220,8 +220,9 @@ pub const SIGNALLING_TURN_TIMEOUT: Duration = Duration::from_secs(45);
 /// Signalling streams of one circuit that are accepted and not yet passed on: the behaviour takes each at its next turn.
 pub const MAX_OPENED_OFFERS: usize = 4;
 
-/// Dials under way, those included that wait for their turn or their signalling stream. The swarm has its own limit on dials.
-pub const MAX_SIGNALLED_DIALS: usize = 64;
+/// Dials under way, those included that wait for their turn or their signalling stream. More than `mooring-node` tries of all sites, the
+/// user and itself at once: here nobody knows any more for whom they are.
+pub const MAX_SIGNALLED_DIALS: usize = 256;
 
 /// Offers that wait to be taken up by the swarm.
 pub const MAX_WAITING_OFFERS: usize = 16;

@@ -167,7 +167,8 @@ pub(super) async fn run(
     }
 }
 
-fn count(core: &Core, session: &Session) -> Result<Slot, ErrorObject> {
+/// A lookup takes a token of the site's, and is in flight until the result is dropped.
+pub(super) fn count(core: &Core, session: &Session) -> Result<Slot, ErrorObject> {
     /// Lookups end within seconds, or at their time limit.
     const RETRY: Duration = Duration::from_secs(1);
     let site = &session.site;

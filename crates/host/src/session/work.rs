@@ -2,12 +2,11 @@
 
 use std::{rc::Rc, time::Duration};
 
-use libp2p::PeerId;
 use mooring_api::{
     ErrorCode, ErrorObject,
     results::{Connection, Connections, Dialed, Direction, Identity, Path, Peer, Peers, Ping},
 };
-use mooring_node::{DialRequest, Handle, Owner};
+use mooring_node::{DialRequest, Effort, Owner};
 use serde::Serialize;
 
 use super::{Session, dht, dispatch::internal, permissions, plan::Work, pubsub};
@@ -15,7 +14,7 @@ use crate::{
     Value,
     error::{error, from_node},
     host::Core,
-    quota::exceeded,
+    quota::{Slot, exceeded},
     streams, to_value,
 };
 
@@ -89,7 +88,6 @@ pub(super) async fn run(
             scope,
         } => {
             let node = core.node.handle(core).await?;
-            count_dial(core, session, &node, peer).await?;
             let request = DialRequest {
                 peer,
                 addresses,
@@ -97,6 +95,8 @@ pub(super) async fn run(
                 scope,
                 timeout,
             };
+            let effort = node.effort(request.clone()).await;
+            let _lookup = count(core, session, effort.map_err(|e| from_node(&e))?)?;
             let connection = node.dial(request).await.map_err(|e| from_node(&e))?;
             done(&Dialed {
                 connection: page_connection(connection),
@@ -169,24 +169,24 @@ pub(super) async fn run(
     }
 }
 
-/// A dial takes a token, unless it only finds a connection that is open.
-async fn count_dial(
+/// A dial takes a token of the site's, and one that has to look the peer up takes what a lookup does, which ends when the result is dropped.
+pub(crate) fn count(
     core: &Core,
     session: &Session,
-    node: &Handle,
-    peer: Option<PeerId>,
-) -> Result<(), ErrorObject> {
-    if let Some(peer) = peer {
-        let connections = node.connections().await.map_err(|e| from_node(&e))?;
-        if connections.iter().any(|connection| connection.peer == peer) {
-            return Ok(());
-        }
+    effort: Effort,
+) -> Result<Option<Slot>, ErrorObject> {
+    if effort == Effort::Nothing {
+        return Ok(None);
     }
     session
         .site
         .dials
         .take(core.platform.uptime())
-        .map_err(|wait| exceeded("dialsPerSecond", wait))
+        .map_err(|wait| exceeded("dialsPerSecond", wait))?;
+    match effort {
+        Effort::LookUp => dht::count(core, session).map(Some),
+        Effort::Dial | Effort::Nothing => Ok(None),
+    }
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -81,6 +81,7 @@ fn documents_are_bounded() {
             inbox.messages.borrow()[0].get("available"),
             Some(&Value::Null)
         );
+        world.page("https://other.example");
         drop(pages);
         world.page(SITE);
     });

@@ -29,8 +29,8 @@ impl EventLoop {
                 let _ = reply.send(self.listeners.subscribe(now).map(Listeners));
             }
             Command::Dial(request, direct, reply) => self.dial(request, direct, reply),
-            Command::IsKnown(peer, scope, reply) => {
-                let _ = reply.send(Ok(self.is_known(peer, scope)));
+            Command::Effort(request, reply) => {
+                let _ = reply.send(self.effort(request));
             }
             Command::Peers(reply) => {
                 let peers = self.peers.list(|peer| self.connections.is_connected(peer));

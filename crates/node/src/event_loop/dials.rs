@@ -3,8 +3,9 @@
 mod addresses;
 mod causes;
 mod requests;
+mod shares;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use web_time::Instant;
@@ -15,7 +16,7 @@ use crate::{
     Error, Scope,
     address_policy::{Approval, PeerApproval},
     handle::Reply,
-    limits::DIAL_CAUSES,
+    limits::{DIAL_CAUSES, DIAL_CONCURRENCY, DIAL_WAITERS},
     types::{Connection, Owner, Path},
 };
 
@@ -30,6 +31,10 @@ pub(super) struct Waiter {
 /// Attempts that belong together, and who waits for them.
 #[derive(Debug)]
 struct Dial {
+    /// Whose share it takes: of who asked first. `None`: the node itself.
+    owner: Option<Owner>,
+    /// Has the swarm got it? Else it waits for its turn.
+    begun: bool,
     peer: Option<PeerId>,
     addresses: Vec<Multiaddr>,
     /// Is a relayed connection no answer?
@@ -39,10 +44,11 @@ struct Dial {
     signalled: bool,
     /// May private addresses be used?
     private: bool,
+    /// Those that the swarm is not done with.
     attempts: usize,
     causes: Vec<String>,
     waiters: Vec<Waiter>,
-    /// As long as somebody waits.
+    /// From its beginning, as long as somebody waits.
     approvals: Option<(Approval, Option<PeerApproval>)>,
 }
 
@@ -61,7 +67,8 @@ impl Dial {
 #[derive(Debug, Default)]
 pub(super) struct Dials {
     next: u64,
-    dials: HashMap<u64, Dial>,
+    /// In the order in which they were asked for.
+    dials: BTreeMap<u64, Dial>,
     attempts: HashMap<ConnectionId, u64>,
 }
 
@@ -102,7 +109,7 @@ impl Dials {
     pub(super) fn signals(&self, peer: &PeerId) -> bool {
         self.dials
             .values()
-            .any(|dial| dial.signalled && dial.peer == Some(*peer))
+            .any(|dial| dial.begun && dial.signalled && dial.peer == Some(*peer))
     }
 
     /// The dial that ends with this attempt.
@@ -178,19 +185,25 @@ impl Dials {
             .min()
     }
 
-    /// A dial to the same peer that tries all these addresses already, and reaches as far.
+    /// A dial to the same peer that tries all these addresses already, and reaches as far. Another owner's only if none of them is
+    /// still to come: it must not have to wait for whatever else that owner dials.
     fn covering(
         &mut self,
+        owner: Option<&Owner>,
         peer: PeerId,
         addresses: &[Multiaddr],
         scope: Scope,
         direct: bool,
     ) -> Option<&mut Dial> {
         self.dials.values_mut().find(|dial| {
+            let at_once = dial.begun && dial.addresses.len() <= DIAL_CONCURRENCY.get().into();
             dial.peer == Some(peer)
+                && (at_once || dial.owner.as_ref() == owner)
+                && dial.waiters.len() < DIAL_WAITERS
                 && dial.direct == direct
                 // One that nobody waits for any more has no approvals left.
-                && (!scope.private_network || (dial.private && dial.approvals.is_some()))
+                && (!scope.private_network
+                    || (dial.private && (!dial.begun || dial.approvals.is_some())))
                 && addresses
                     .iter()
                     .all(|address| dial.addresses.contains(address))

@@ -171,6 +171,8 @@ impl EventLoop {
         let mut timer_at = self.next_deadline();
         let mut timer = Delay::new(timer_at.saturating_duration_since(Instant::now())).fuse();
         let stopped: Option<Reply<()>> = loop {
+            // Whatever woke it up may have made room for one that waits.
+            self.begin_dials();
             let wake = {
                 let command = self.commands.recv().fuse();
                 pin_mut!(command);

@@ -6,7 +6,7 @@ use super::{Command, Handle, within};
 use crate::{
     Error, LookupOptions,
     limits::{DIAL_ADDRESSES, MAX_TIMEOUT},
-    types::{Connection, DialRequest},
+    types::{Connection, DialRequest, Effort},
 };
 
 impl Handle {
@@ -19,6 +19,14 @@ impl Handle {
     /// `Paused`, `Stopped`.
     pub async fn dial(&self, request: DialRequest) -> Result<Connection, Error> {
         self.dial_found(request, false).await
+    }
+
+    /// What [`dial`](Self::dial) would have to do for this request as things are now.
+    ///
+    /// # Errors
+    /// Those of a request that nothing is dialed for.
+    pub async fn effort(&self, request: DialRequest) -> Result<Effort, Error> {
+        self.query(|reply| Command::Effort(request, reply)).await
     }
 
     /// `direct`: a relayed connection is no answer.
@@ -46,23 +54,17 @@ impl Handle {
 
     /// Adds the addresses that the DHT knows to a request that has none. Whether there were any.
     async fn look_up(&self, request: &mut DialRequest) -> Result<bool, Error> {
-        // What the node wants for itself it does not look up: its own upkeep knows addresses.
         let (Some(peer), Some(owner)) = (request.peer, request.owner.clone()) else {
             return Ok(false);
         };
-        let scope = request.scope;
-        if !request.addresses.is_empty()
-            || self
-                .query(|reply| Command::IsKnown(peer, scope, reply))
-                .await?
-        {
+        if !request.addresses.is_empty() || self.effort(request.clone()).await? != Effort::LookUp {
             return Ok(false);
         }
         // What is found at the last moment is still to be dialed.
         let timeout = request.timeout.min(MAX_TIMEOUT).checked_div(2);
         let options = LookupOptions {
             owner,
-            scope,
+            scope: request.scope,
             timeout: timeout.unwrap_or(Duration::ZERO),
         };
         match self.find_peer(peer, options).await {

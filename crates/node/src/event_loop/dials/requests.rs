@@ -19,8 +19,8 @@ use crate::{
     Error, Scope,
     address_policy::{bad, peer_of},
     handle::Reply,
-    limits::{DIAL_ADDRESSES, DIAL_WAITERS, MAX_TIMEOUT, RETRY_AFTER},
-    types::{Connection, DialRequest, Path},
+    limits::{DIAL_ADDRESSES, MAX_TIMEOUT, RETRY_AFTER},
+    types::{Connection, DialRequest, Effort, Path},
 };
 
 /// What is to be done for a request.
@@ -109,8 +109,24 @@ impl EventLoop {
         }
     }
 
+    /// What carrying out this request would take.
+    pub(in crate::event_loop) fn effort(&self, request: DialRequest) -> Result<Effort, Error> {
+        // What the node wants for itself it does not look up: its own upkeep knows addresses.
+        let by_id = request.addresses.is_empty() && request.owner.is_some();
+        if let Some(peer) = request.peer
+            && by_id
+            && !self.is_known(peer, request.scope)
+        {
+            return Ok(Effort::LookUp);
+        }
+        Ok(match self.plan(request, false)? {
+            Plan::Reuse(..) => Effort::Nothing,
+            Plan::Dial(..) => Effort::Dial,
+        })
+    }
+
     /// Is there no need to look this peer up?
-    pub(in crate::event_loop) fn is_known(&self, peer: PeerId, scope: Scope) -> bool {
+    fn is_known(&self, peer: PeerId, scope: Scope) -> bool {
         let known = || usable(self.peers.addresses(&peer), Some(peer), scope, false);
         peer == *self.swarm.local_peer_id()
             || self.connections.is_connected(&peer)
@@ -177,6 +193,7 @@ impl EventLoop {
         Ok(Plan::Dial(peer, addresses))
     }
 
+    /// Joins a dial, or lets a new one wait for its turn, which may be at once.
     fn start_dial(
         &mut self,
         scope: Scope,
@@ -185,62 +202,78 @@ impl EventLoop {
         direct: bool,
         waiter: Waiter,
     ) {
-        let full = |what, waiter: Waiter| {
-            let error = Error::LimitExceeded {
-                what,
-                retry_after: RETRY_AFTER,
-            };
-            let _ = waiter.reply.send(Err(error));
-        };
+        let owner = waiter.owner.as_ref();
         if let Some(peer) = peer
-            && let Some(dial) = self.dials.covering(peer, &addresses, scope, direct)
+            && let Some(dial) = self.dials.covering(owner, peer, &addresses, scope, direct)
         {
-            if dial.waiters.len() >= DIAL_WAITERS {
-                return full("requests that wait for one dial", waiter);
-            }
             dial.waiters.push(waiter);
             return;
         }
-        if self.dials.dials.len() >= self.limits.pending_dials {
-            return full("pending_dials", waiter);
+        if !self.dials.may_wait(self.limits.waiting_dials, owner) {
+            let _ = waiter.reply.send(Err(Error::LimitExceeded {
+                what: "waiting_dials",
+                retry_after: RETRY_AFTER,
+            }));
+            return;
         }
-        let options: Vec<DialOpts> = match peer {
-            Some(peer) => vec![
-                // `Always`: another dial to the same peer may be stuck on a bad address.
-                DialOpts::peer_id(peer)
-                    .condition(PeerCondition::Always)
-                    .addresses(addresses.clone())
-                    .build(),
-            ],
-            None => addresses
-                .iter()
-                .map(|address| DialOpts::unknown_peer_id().address(address.clone()).build())
-                .collect(),
-        };
         let key = self.dials.next;
         self.dials.next = key.wrapping_add(1);
-        for options in &options {
-            self.dials.attempts.insert(options.connection_id(), key);
-        }
         self.dials.dials.insert(
             key,
             Dial {
+                owner: waiter.owner.clone(),
+                begun: false,
                 peer,
-                attempts: options.len(),
+                attempts: 0,
                 direct,
                 causes: Vec::new(),
                 waiters: vec![waiter],
                 signalled: all_signalled(&addresses),
                 private: scope.private_network,
-                // What the request may not dial needs no way through: global addresses pass by themselves, and
-                // names are then checked again for what they resolve to.
-                approvals: scope.private_network.then(|| {
-                    let peer = peer.map(|peer| self.gate.approve_peer(peer));
-                    (self.gate.approve(&addresses), peer)
-                }),
+                approvals: None,
                 addresses,
             },
         );
+        // At once if there is room, so that whoever else wants the same, now, finds it begun and joins it.
+        self.begin_dials();
+    }
+
+    /// Begins the dials that there is room for.
+    pub(in crate::event_loop) fn begin_dials(&mut self) {
+        while let Some(key) = self.dials.next_to_begin(self.limits.dialing) {
+            self.begin_dial(key);
+        }
+    }
+
+    fn begin_dial(&mut self, key: u64) {
+        let Some(dial) = self.dials.dials.get_mut(&key) else {
+            return;
+        };
+        let options: Vec<DialOpts> = match dial.peer {
+            Some(peer) => vec![
+                // `Always`: another dial to the same peer may be stuck on a bad address.
+                DialOpts::peer_id(peer)
+                    .condition(PeerCondition::Always)
+                    .addresses(dial.addresses.clone())
+                    .build(),
+            ],
+            None => dial
+                .addresses
+                .iter()
+                .map(|address| DialOpts::unknown_peer_id().address(address.clone()).build())
+                .collect(),
+        };
+        dial.begun = true;
+        dial.attempts = options.len();
+        // What the request may not dial needs no way through: global addresses pass by themselves, and
+        // names are then checked again for what they resolve to.
+        dial.approvals = dial.private.then(|| {
+            let peer = dial.peer.map(|peer| self.gate.approve_peer(peer));
+            (self.gate.approve(&dial.addresses), peer)
+        });
+        for options in &options {
+            self.dials.attempts.insert(options.connection_id(), key);
+        }
         for options in options {
             let id = options.connection_id();
             if let Err(error) = self.swarm.dial(options) {

@@ -38,6 +38,8 @@ impl World {
         });
         world.dials.attempts.insert(world.id, 0);
         let dial = Dial {
+            owner: Some(Owner::new("https://a.example")),
+            begun: true,
             peer: Some(peer),
             addresses,
             direct: false,
@@ -67,7 +69,9 @@ impl World {
 
     fn joins(&mut self, scope: Scope) -> bool {
         let (peer, addresses) = (self.peer, &self.addresses);
-        self.dials.covering(peer, addresses, scope, false).is_some()
+        self.dials
+            .covering(None, peer, addresses, scope, false)
+            .is_some()
     }
 
     fn reaches_privately(&self) -> bool {
