@@ -13,9 +13,14 @@ const quiet = [
   "--disable-sync",
   "--disable-default-apps",
   "--disable-features=OptimizationHints,MediaRouter,Translate,DialMediaRouteProvider",
-  // Names are not resolved at all: pages under test are on loopback.
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE ::1",
 ];
+
+/** Where the browser itself calls now and then, whatever it is told: also where all other names lead somewhere, these lead nowhere. */
+const OWN = ["*.google.com", "*.googleapis.com"].map((name) => `MAP ${name} ~NOTFOUND, `).join("");
+
+/** Names are not resolved at all, since pages under test are on loopback, but for these, which lead there too. */
+const resolver = (names) =>
+  `--host-resolver-rules=${OWN}${names.map((name) => `MAP ${name} 127.0.0.1, `).join("")}MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE ::1`;
 
 /**
  * @param {object} options
@@ -25,9 +30,12 @@ const quiet = [
  * @param {boolean} [options.attachWorker] DevTools on the service worker keeps it alive: off for tests of its life
  * @param {string} [options.extension] the folder of the extension
  * @param {string} [options.executable] instead of the browser that is there
+ * @param {boolean} [options.acceptInsecureCerts] certificates that nobody vouches for
+ * @param {string[]} [options.names] names that lead to 127.0.0.1
  */
 export async function launchChromium(options = {}) {
   const { args = [], headless = true, attachWorker = true, extension = extensionDir("chrome"), executable = chromiumBinary() } = options;
+  const { acceptInsecureCerts = false, names = [] } = options;
   const profile = options.profile ?? scratch("chromium");
   const browser = await puppeteer.launch({
     browser: "chrome",
@@ -37,7 +45,8 @@ export async function launchChromium(options = {}) {
     enableExtensions: [extension],
     userDataDir: profile,
     defaultViewport: null,
-    args: [...quiet, ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), ...args],
+    acceptInsecureCerts,
+    args: [...quiet, resolver(names), ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), ...args],
     ...(attachWorker ? {} : { targetFilter: (target) => target.type() !== "service_worker" }),
   });
   const hostTarget = () => browser.targets().find((target) => target.url().endsWith("/host.html"));

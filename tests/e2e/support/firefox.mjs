@@ -37,9 +37,11 @@ const preferences = {
  * @param {string} [options.profile] kept by the caller; else a fresh one that goes with the browser
  * @param {boolean} [options.headless]
  * @param {string} [options.extension] the folder of the extension
+ * @param {boolean} [options.acceptInsecureCerts] certificates that nobody vouches for
+ * @param {string[]} [options.names] names that lead to this machine
  */
 export async function launchFirefox(options = {}) {
-  const { headless = true, extension = extensionDir("firefox") } = options;
+  const { headless = true, extension = extensionDir("firefox"), acceptInsecureCerts = false, names = [] } = options;
   const profile = options.profile ?? scratch("firefox");
   const browser = await puppeteer.launch({
     browser: "firefox",
@@ -47,8 +49,9 @@ export async function launchFirefox(options = {}) {
     headless,
     userDataDir: profile,
     defaultViewport: null,
+    acceptInsecureCerts,
     args: ["--remote-allow-system-access"],
-    extraPrefsFirefox: preferences,
+    extraPrefsFirefox: { ...preferences, "network.dns.localDomains": names.join(",") },
   });
   await browser.installExtension(extension);
   const own = (file) => `moz-extension://${UUID}/${file}`;

@@ -1,6 +1,7 @@
 // A web site on loopback for pages under test, with a small client for the page API by hand.
 import fs from "node:fs";
 import http from "node:http";
+import https from "node:https";
 import path from "node:path";
 import { root } from "./binaries.mjs";
 
@@ -132,28 +133,34 @@ const routes = {
 /**
  * @param {string} host as pages name it
  * @param {string} listen the address to serve on, if it is another
+ * @param {object} options
+ * @param {Record<string, () => object>} [options.routes] instead of those that are here of the same path
+ * @param {{ key: string, cert: string }} [options.tls] to be served by https
  */
-export async function startSite(host = "127.0.0.1", listen = host) {
+export async function startSite(host = "127.0.0.1", listen = host, { routes: own = {}, tls } = {}) {
   const requests = [];
-  const server = http.createServer((request, response) => {
+  const all = { ...routes, ...own };
+  const serve = (request, response) => {
     requests.push({ url: request.url, purpose: request.headers["sec-purpose"] });
     const { pathname } = new URL(request.url, "http://site");
-    const found = Object.hasOwn(routes, pathname) ? routes[pathname]() : undefined;
+    const found = Object.hasOwn(all, pathname) ? all[pathname]() : undefined;
     if (!found) {
       response.writeHead(404).end();
       return;
     }
     response.writeHead(200, { "content-type": found.type ?? "text/html", "cache-control": "no-store", ...found.headers });
     response.end(found.body);
-  });
+  };
+  const server = tls ? https.createServer(tls, serve) : http.createServer(serve);
   await new Promise((done, failed) => server.once("error", failed).listen(0, listen, done));
   const { port } = server.address();
+  const origin = `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   return {
     port,
     /** What was asked for, and why if the browser said so. */
     requests,
-    origin: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
-    url: (path = "/") => `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`,
+    origin,
+    url: (path = "/") => `${origin}${path}`,
     close: () =>
       new Promise((done) => {
         server.closeAllConnections();
