@@ -11,10 +11,14 @@ import { flood } from "./flood.mjs";
 import { hosts } from "./hosts.mjs";
 import { machine } from "./machine.mjs";
 import { meetings } from "./meetings.mjs";
+import { spellings } from "./spellings.mjs";
 import { tabs } from "./tabs.mjs";
 
 /** Those of pages that dial, those of two browsers with the extension, and those of its pages. */
-const all = { ...campaigns, ...meetings, flood, hosts, tabs };
+const all = { ...campaigns, ...meetings, flood, hosts, spellings, tabs };
+
+/** Those of a network of their own. */
+const apart = { ...meetings, spellings };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -53,7 +57,7 @@ async function main() {
   const [name] = positionals;
   const campaign = Object.hasOwn(all, name ?? "") && all[name];
   if (!campaign) throw new Error(`which campaign? ${Object.keys(all).join(", ")}`);
-  const host = values.browser === "firefox" || Object.hasOwn(meetings, name) ? enterNamespace() : "127.0.0.1";
+  const host = values.browser === "firefox" || Object.hasOwn(apart, name) ? enterNamespace() : "127.0.0.1";
   const options = {
     host,
     browser: values.browser,

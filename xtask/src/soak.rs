@@ -33,6 +33,8 @@ pub enum Campaign {
     Rounds,
     /// 100,000 messages of a page, right and wrong ones, and then as many a second as it can post
     Flood,
+    /// 5,000 spellings of addresses that are not global, dialed without the grant, and no packet that leaves
+    Spellings,
     /// 1,000 streams of ten tabs, of which many are cut
     Tabs,
     /// The host document closed 100 times
@@ -46,7 +48,12 @@ impl Campaign {
     fn is_of_the_extension(self) -> bool {
         matches!(
             self,
-            Self::Meetings | Self::Rounds | Self::Flood | Self::Tabs | Self::Hosts
+            Self::Meetings
+                | Self::Rounds
+                | Self::Flood
+                | Self::Spellings
+                | Self::Tabs
+                | Self::Hosts
         )
     }
 }
