@@ -14,6 +14,26 @@ fn streams(protocols: &[&str]) -> Descriptor {
     }
 }
 
+/// A host that ends as soon as the page has its answer takes nothing with it.
+#[test]
+fn what_a_page_is_told_to_hold_is_stored() {
+    run(true, async {
+        let world = World::new().await;
+        world.platform.write_time.set(Duration::from_millis(50));
+        for choice in [Choice::Session, Choice::Always] {
+            let site = format!("https://{choice:?}.example").to_lowercase();
+            let page = world.page(&site);
+            let wants = json!({"permissions": [{"name": "peers"}]});
+            let id = page.send("permissions.request", wants);
+            world.prompt().await.allow(choice);
+            page.answer(&id).await.unwrap();
+            let stored = world.platform.stored.borrow();
+            let holds = |value: &Value| value.as_text().is_some_and(|text| text.contains(&site));
+            assert!(stored.values().any(holds), "{site}");
+        }
+    });
+}
+
 #[test]
 fn asking_is_answered_by_the_user_and_covered_afterwards() {
     run(true, async {

@@ -51,6 +51,8 @@ pub(crate) struct Memory {
     pub(crate) broken: Cell<bool>,
     /// Storage survives so many writes more; the one after writes half of the text and then all fails.
     pub(crate) writes_left: Cell<Option<u32>>,
+    /// What a write takes.
+    pub(crate) write_time: Cell<Duration>,
     /// Prompt windows that are open, oldest first.
     pub(crate) windows: RefCell<Vec<String>>,
     pub(crate) windows_opened: Cell<u32>,
@@ -73,6 +75,7 @@ impl Memory {
             stored: RefCell::default(),
             broken: Cell::new(false),
             writes_left: Cell::new(None),
+            write_time: Cell::new(Duration::ZERO),
             windows: RefCell::default(),
             windows_opened: Cell::new(0),
             no_windows: Cell::new(false),
@@ -140,6 +143,7 @@ impl Platform for Memory {
     }
 
     async fn set(&self, area: Area, key: &str, value: &str) -> Result<(), PlatformError> {
+        tokio::time::sleep(self.write_time.get()).await;
         self.check()?;
         let mut value = value.to_owned();
         if let Some(left) = self.writes_left.get() {
