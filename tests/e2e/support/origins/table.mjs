@@ -24,14 +24,15 @@ export function table(byBrowser) {
     columns.set(key, { column, methods: [...(columns.get(key)?.methods ?? []), method] });
   }
   const all = [...columns.values()];
+  const notes = all.filter(({ methods }) => methods.length > 1);
   const row = (...cells) => `| ${cells.join(" | ")} |`;
-  const title = ({ methods }, index) => (methods.length === 1 ? `\`${methods[0]}\`` : `${methods.length} methods (${index + 1})`);
+  const title = (one) => (notes.includes(one) ? `${one.methods.length} methods (${notes.indexOf(one) + 1})` : `\`${one.methods[0]}\``);
   const lines = [
     row("origin and embedding", ...all.map(title)),
     row("---", ...all.map(() => "---")),
     ...kinds.map(({ name }, index) => row(name, ...all.map(({ column }) => column[index]))),
     "",
-    ...all.flatMap(({ methods }, index) => (methods.length === 1 ? [] : [`(${index + 1}) ${methods.map((name) => `\`${name}\``).join(", ")}.`, ""])),
+    ...notes.flatMap(({ methods }, index) => [`(${index + 1}) ${methods.map((name) => `\`${name}\``).join(", ")}.`, ""]),
   ];
   return lines.join("\n").trimEnd();
 }
