@@ -1,5 +1,6 @@
 // What a page can do to the node with messages alone: `cargo xtask soak flood`.
 import { launchChromium } from "../tests/e2e/support/chromium.mjs";
+import { errorsInChromium } from "../tests/e2e/support/errors.mjs";
 import { available, call } from "../tests/e2e/support/page.mjs";
 import { allowed, dial } from "../tests/e2e/support/scenarios.mjs";
 import { startServer } from "../tests/e2e/support/server.mjs";
@@ -19,22 +20,6 @@ const BURST = 500;
 const P95_MS = 100;
 /** The longest that a request without a time limit of its own takes to be answered, and some more. */
 const LAST_ANSWER_MS = 45_000;
-
-/** Errors of every context: of the page's and the content script's, the host's, and the service worker's. */
-async function watch(launched, pages) {
-  const errors = [];
-  const hear = (who, each) => {
-    each.on("pageerror", (error) => errors.push(`${who}: ${error?.stack ?? error}`));
-    each.on("console", (message) => message.type() === "error" && errors.push(`${who}: ${message.text()}`));
-  };
-  const host = await launched.host();
-  hear("host", host);
-  for (const [who, page] of Object.entries(pages)) hear(who, page);
-  const worker = await (await launched.worker()).client;
-  await worker.send("Runtime.enable");
-  worker.on("Runtime.exceptionThrown", ({ exceptionDetails }) => errors.push(`service worker: ${exceptionDetails.text}`));
-  return errors;
-}
 
 /** What no message may change: grants, identity, connections, all that is stored, and the host document itself. */
 async function state(launched, page) {
@@ -173,7 +158,7 @@ export const flood = {
       await dial(page, server);
       const beside = await launched.open(other.url());
       await available(beside);
-      const errors = await watch(launched, { page, beside });
+      const errors = await errorsInChromium(launched, { page, beside });
       const before = await state(launched, page);
       await page.evaluate(count);
       const begun = performance.now();
@@ -199,7 +184,7 @@ export const flood = {
       const times = await Promise.all([fast, requests(beside, () => over)]);
       const after = await until("the state after the flood", () => state(launched, flooding));
       log.add({
-        answers, milliseconds, unchanged: unchanged && after === before, errors,
+        answers, milliseconds, unchanged: unchanged && after === before, errors: await errors.all(),
         fast: times[0], idleP95: quantile(idle, 0.95), p95: quantile(times[1], 0.95), most: Math.max(...times[1]), requests: times[1].length,
       });
       return await launched.browser.version();

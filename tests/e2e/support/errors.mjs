@@ -2,14 +2,16 @@
 
 /** Listens in the node's host, and in Chromium's service worker, from now on; the errors. */
 export async function extensionErrors(launched) {
-  return launched.kind === "chromium" ? inChromium(launched) : inFirefox(launched);
+  return launched.kind === "chromium" ? errorsInChromium(launched) : inFirefox(launched);
 }
 
-async function inChromium(launched) {
+/** The same in Chromium, and in these pages with their content scripts, by name. */
+export async function errorsInChromium(launched, pages = {}) {
   const errors = [];
-  const host = await launched.host();
-  host.on("pageerror", (error) => errors.push(`host: ${error?.stack ?? error}`));
-  host.on("console", (message) => message.type() === "error" && errors.push(`host: ${message.text()}`));
+  for (const [who, page] of Object.entries({ host: await launched.host(), ...pages })) {
+    page.on("pageerror", (error) => errors.push(`${who}: ${error?.stack ?? error}`));
+    page.on("console", (message) => message.type() === "error" && errors.push(`${who}: ${message.text()}`));
+  }
   const { client } = await launched.worker();
   await client.send("Runtime.enable");
   client.on("Runtime.exceptionThrown", ({ exceptionDetails }) => errors.push(`service worker: ${exceptionDetails.text}`));
