@@ -23,6 +23,14 @@ fn stranger() -> Json {
     json!({"peer": libp2p::PeerId::random().to_string(), "timeoutMs": 1000})
 }
 
+/// A page of each of the two sites, with these permissions.
+async fn two_sites(world: &World, permissions: Json) -> (Page, Page) {
+    let (page, other) = (world.page(SITE), world.page(OTHER));
+    world.grant(&page, permissions.clone()).await;
+    world.grant(&other, permissions).await;
+    (page, other)
+}
+
 /// Sends so many at once, so that no time passes between them; their answers.
 async fn at_once(page: &Page, count: u32, method: &str, params: impl Fn() -> Json) -> Vec<Answer> {
     let ids: Vec<String> = (0..count).map(|_| page.send(method, params())).collect();
@@ -38,10 +46,7 @@ fn dials_have_a_rate_that_refusals_do_not_touch() {
     run(true, async {
         let world = World::new().await;
         world.node_is("online").await;
-        let dial = json!([{"name": "dial"}]);
-        let (page, other) = (world.page(SITE), world.page(OTHER));
-        world.grant(&page, dial.clone()).await;
-        world.grant(&other, dial).await;
+        let (page, other) = two_sites(&world, json!([{"name": "dial"}])).await;
         for _ in 0..limits::DIAL_BURST + 1 {
             for (address, code) in [("/ip4/10.0.0.1/tcp/1/ws", 5007), ("nowhere", 5006)] {
                 let dial = json!({"addresses": [address]});
@@ -99,9 +104,7 @@ fn a_site_whose_dials_hang_leaves_other_sites_theirs() {
         let world = World::new().await;
         world.node_is("online").await;
         let (server, address) = server().await;
-        let (page, other) = (world.page(SITE), world.page(OTHER));
-        world.grant(&page, private(&[ECHO])).await;
-        world.grant(&other, private(&[ECHO])).await;
+        let (page, other) = two_sites(&world, private(&[ECHO])).await;
         let hangs = || {
             let peer = libp2p::PeerId::random();
             json!({"addresses": [format!("/ip4/127.0.0.1/tcp/{port}/p2p/{peer}")]})
@@ -183,10 +186,7 @@ fn lookups_in_flight_are_counted_for_each_site() {
     run(true, async {
         let world = World::new().await;
         world.node_is("online").await;
-        let routing = json!([{"name": "routing"}]);
-        let (page, other) = (world.page(SITE), world.page(OTHER));
-        world.grant(&page, routing.clone()).await;
-        world.grant(&other, routing).await;
+        let (page, other) = two_sites(&world, json!([{"name": "routing"}])).await;
         let site = world.host.core().sessions.of_origin(SITE)[0].site.clone();
         site.lookups_in_flight.set(limits::MAX_LOOKUPS_PER_ORIGIN);
         let lookup = || json!({"key": CID});
