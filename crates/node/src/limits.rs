@@ -371,7 +371,7 @@ pub(crate) const DIAL_CONCURRENCY: std::num::NonZeroU8 = match std::num::NonZero
 };
 /// Requests that may wait for one dial.
 pub(crate) const DIAL_WAITERS: usize = 256;
-/// Reasons told of one failed dial: one an address.
+/// Reasons told of one failed dial: one an address, of the first that failed.
 pub(crate) const DIAL_CAUSES: usize = 16;
 /// Characters of one reason.
 pub(crate) const CAUSE_CHARS: usize = 160;
