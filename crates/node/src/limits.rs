@@ -371,8 +371,10 @@ pub(crate) const DIAL_CONCURRENCY: std::num::NonZeroU8 = match std::num::NonZero
 };
 /// Requests that may wait for one dial.
 pub(crate) const DIAL_WAITERS: usize = 256;
-/// Reasons told of one failed dial: one an address, of the first that failed.
-pub(crate) const DIAL_CAUSES: usize = 16;
+/// Reasons told of one failed dial: one an address.
+pub(crate) const DIAL_CAUSES: usize = DIAL_ADDRESSES;
+/// Dials through relays whose wish for the relay the event loop has not heard yet; more wait to be heard.
+pub(crate) const RELAYS_NEEDED: usize = 16;
 /// Characters of one reason.
 pub(crate) const CAUSE_CHARS: usize = 160;
 

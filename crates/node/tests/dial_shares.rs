@@ -1,4 +1,5 @@
-//! Peers that take a connection and say nothing keep a dial for 20 s. Whoever dials such keeps nobody else from theirs.
+//! Peers that take a connection and say nothing keep a dial for 20 s. Whoever dials such keeps nobody else from their dials, circuits
+//! and lookups.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,11 +14,14 @@ use std::{
     time::Duration,
 };
 
-use common::*;
+use common::{
+    kad::{FakeDht, answer, closer, peer},
+    *,
+};
 use futures::{FutureExt, future::join_all};
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 use mooring_node::{
-    Connection, DialRequest, Error, Handle, Owner,
+    Connection, DialRequest, Error, Handle, LookupOptions, Owner, Scope,
     limits::{Limits, Share},
 };
 use tokio::{
@@ -192,7 +196,7 @@ async fn what_waits_is_bounded_for_each_and_comes_in_its_order() {
     let third = begin(&client.handle, request(&addresses[1]));
     let over = client.handle.dial(request(&hanging.somebody())).await;
     assert!(
-        matches!(over, Err(Error::LimitExceeded { what: "waiting_dials", retry_after }) if !retry_after.is_zero()),
+        matches!(over, Err(Error::LimitExceeded { what: "dialsWaiting", retry_after }) if !retry_after.is_zero()),
         "{over:?}"
     );
     for owner in [Some(other_site()), Some(Owner::user()), None] {
@@ -304,4 +308,123 @@ async fn each_address_of_a_peer_that_is_not_known_counts() {
     soon("dial", waits).await.unwrap().unwrap();
     first.let_go();
     assert!(soon("one", one).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_relay_that_a_site_dials_where_nobody_answers_relays_for_others() {
+    let hanging = Hanging::start().await;
+    let (relay, near, far) = (Node::server(TCP), Node::client(), Node::client());
+    near.connect(&relay).await;
+    eventually("reserved", || async { near.circuits().await > 0 }).await;
+    let silent = hanging.address.clone().with(Protocol::P2p(relay.peer()));
+    let dial = begin(&far.handle, request(&silent));
+    hanging.holds(1).await;
+    let circuit = relay
+        .address()
+        .await
+        .with_p2p(relay.peer())
+        .unwrap()
+        .with(Protocol::P2pCircuit)
+        .with(Protocol::P2p(near.peer()));
+    let connection = far.handle.dial(request_of(other_site(), &circuit));
+    let connection = soon("dial", connection).await.unwrap();
+    assert_eq!(connection.peer, near.peer());
+    // Which has reached the relay for the site as well.
+    soon("dial", dial).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn why_the_relay_of_a_circuit_was_not_reached_is_told() {
+    let client = Node::client();
+    let circuit = closed_port()
+        .with(Protocol::P2p(PeerId::random()))
+        .with(Protocol::P2pCircuit)
+        .with(Protocol::P2p(PeerId::random()));
+    let failed = soon("dial", client.dial(&circuit)).await;
+    let Err(Error::DialFailed { causes }) = failed else {
+        panic!("{failed:?}");
+    };
+    assert!(causes[0].contains("refused"), "{causes:?}");
+}
+
+/// A DHT in which one peer, which is connected, knows the address of another, which knows where the server is.
+struct TwoSteps {
+    client: Node,
+    server: Node,
+    known: FakeDht,
+    _first: FakeDht,
+}
+
+impl TwoSteps {
+    /// `named`: where the first says that the second is, instead of where it is.
+    async fn start(named: Option<&Multiaddr>) -> Self {
+        let (client, server) = (Node::client(), Node::server(TCP));
+        let (id, address) = (server.peer(), server.address().await);
+        let known = closer(&peer(id, &[address]));
+        let known = FakeDht::start(Box::new(move |question| {
+            answer(question, std::slice::from_ref(&known))
+        }))
+        .await;
+        let id = peer_of(&known.address);
+        let first = closer(&peer(id, &[named.unwrap_or(&known.address).clone()]));
+        let first = FakeDht::start(Box::new(move |question| {
+            answer(question, std::slice::from_ref(&first))
+        }))
+        .await;
+        soon("dial", client.dial(&first.address)).await.unwrap();
+        Self {
+            client,
+            server,
+            known,
+            _first: first,
+        }
+    }
+
+    fn look_up(&self) -> JoinHandle<Result<mooring_node::FoundPeer, Error>> {
+        let (handle, peer) = (self.client.handle.clone(), self.server.peer());
+        let options = LookupOptions {
+            owner: other_site(),
+            scope: Scope::PRIVATE,
+            timeout: PATIENCE,
+        };
+        tokio::spawn(async move { handle.find_peer(peer, options).await })
+    }
+}
+
+fn peer_of(address: &Multiaddr) -> PeerId {
+    match address.iter().last() {
+        Some(Protocol::P2p(peer)) => peer,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_a_site_dials_where_nobody_answers_answers_others_lookups() {
+    let hanging = Hanging::start().await;
+    let dht = TwoSteps::start(None).await;
+    let silent = hanging
+        .address
+        .clone()
+        .with(Protocol::P2p(peer_of(&dht.known.address)));
+    let dial = begin(&dht.client.handle, request(&silent));
+    hanging.holds(1).await;
+    soon("lookup", dht.look_up()).await.unwrap().unwrap();
+    // Which has reached the peer for the site as well.
+    soon("dial", dial).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_sites_failed_dial_of_a_peer_is_nothing_to_others_lookups() {
+    let hanging = Hanging::start().await;
+    let dht = TwoSteps::start(Some(&hanging.address)).await;
+    let peer = peer_of(&dht.known.address);
+    let lookup = dht.look_up();
+    hanging.holds(1).await;
+    let wrong = closed_port().with(Protocol::P2p(peer));
+    assert!(soon("dial", dht.client.dial(&wrong)).await.is_err());
+    // It still waits for that peer, and asks it as soon as it is there.
+    soon("dial", dht.client.dial(&dht.known.address))
+        .await
+        .unwrap();
+    soon("lookup", lookup).await.unwrap().unwrap();
 }

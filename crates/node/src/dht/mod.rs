@@ -25,7 +25,8 @@ use libp2p::{
     kad::{self, K_VALUE, KBucketKey, KadPeer, QueryId, store::RecordStore},
     swarm::{
         ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, THandler,
-        THandlerInEvent, THandlerOutEvent, ToSwarm, dial_opts::DialOpts,
+        THandlerInEvent, THandlerOutEvent, ToSwarm,
+        dial_opts::{DialOpts, PeerCondition},
     },
 };
 use web_time::Instant;
@@ -77,6 +78,8 @@ pub(crate) struct Behaviour {
     ended: HashSet<QueryId>,
     /// Private addresses that are being dialed for a lookup.
     approvals: HashMap<ConnectionId, (PeerId, Approval)>,
+    /// Dials of lookups under way.
+    dials: HashMap<ConnectionId, PeerId>,
     /// What lookups would wait for in vain.
     dead: Dead,
     guests: Guests,
@@ -122,6 +125,7 @@ impl Behaviour {
             watches: HashMap::new(),
             ended: HashSet::new(),
             approvals: HashMap::new(),
+            dials: HashMap::new(),
             dead: Dead::default(),
             guests: Guests::default(),
             events: VecDeque::new(),
@@ -367,7 +371,12 @@ impl Behaviour {
             .cloned()
             .collect();
         // None at all is an attempt that fails at once, which is what its lookup needs to hear.
-        let dial = DialOpts::peer_id(peer).addresses(addresses).build();
+        let dial = DialOpts::peer_id(peer)
+            // `Always`: another's dial of this peer may be stuck on a bad address.
+            .condition(PeerCondition::Always)
+            .addresses(addresses)
+            .build();
+        self.dials.insert(dial.connection_id(), peer);
         if !approved.is_empty() {
             let approval = self.gate.approve(&approved);
             self.approvals
@@ -531,7 +540,12 @@ impl NetworkBehaviour for Behaviour {
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
-        self.kad.on_swarm_event(event);
+        let foreign = matches!(&event, FromSwarm::DialFailure(it) if !self.dials.contains_key(&it.connection_id));
+        // That somebody else did not reach a peer, perhaps at an address of their own making, is nothing to a lookup: it dials
+        // for itself.
+        if !foreign {
+            self.kad.on_swarm_event(event);
+        }
         match event {
             FromSwarm::ConnectionEstablished(it) => {
                 let address = it.endpoint.get_remote_address();
@@ -539,12 +553,14 @@ impl NetworkBehaviour for Behaviour {
                 let connections = self.connected.entry(it.peer_id).or_default();
                 connections.insert(it.connection_id, near);
                 self.approvals.remove(&it.connection_id);
+                self.dials.remove(&it.connection_id);
                 self.dead.revive(address);
             }
             FromSwarm::ConnectionClosed(it) => self.on_closed(it.peer_id, it.connection_id),
             FromSwarm::DialFailure(it) => {
                 self.dead.note(it.error, Instant::now());
                 self.approvals.remove(&it.connection_id);
+                self.dials.remove(&it.connection_id);
             }
             _ => {}
         }
@@ -563,7 +579,10 @@ impl NetworkBehaviour for Behaviour {
             };
             match action {
                 ToSwarm::Dial { opts } => {
-                    if let Some(peer) = opts.get_peer_id() {
+                    // One at a time: all lookups hear how it ends.
+                    if let Some(peer) = opts.get_peer_id()
+                        && !self.dials.values().any(|dialed| *dialed == peer)
+                    {
                         let opts = self.dial(peer);
                         return Poll::Ready(ToSwarm::Dial { opts });
                     }

@@ -9,6 +9,7 @@ mod dials;
 mod lookups;
 mod network;
 mod provides;
+mod relay_dials;
 mod relays;
 mod subscribers;
 mod swarm_events;
@@ -26,6 +27,7 @@ use libp2p::{Multiaddr, Swarm, multiaddr::Protocol, swarm::SwarmEvent};
 use lookups::Lookups;
 use network::Network;
 use provides::Provides;
+use relay_dials::RelayDials;
 use relays::Relays;
 use subscribers::Subscribers;
 use topics::Topics;
@@ -42,7 +44,7 @@ use crate::{
     meter::{Measure, Meter},
     peer_store::PeerStore,
     services::{echo, perf},
-    transport,
+    transport::{self, RelayNeeded, RelaysNeeded},
     types::{Event, ListenerEvent},
 };
 
@@ -53,6 +55,7 @@ const SERVICES: &[&str] = &["identify", "ping", "kad", "gossipsub", "relay-clien
 pub struct EventLoop {
     swarm: Swarm<Behaviour>,
     commands: async_channel::Receiver<Command>,
+    relays_needed: RelaysNeeded,
     gate: Arc<Gate>,
     role: Role,
     /// What the node's own upkeep may dial.
@@ -68,6 +71,7 @@ pub struct EventLoop {
     lookups: Lookups,
     provides: Provides,
     relays: Relays,
+    relay_dials: RelayDials,
     upgrades: Upgrades,
     bootstrap: Bootstrap,
     network: Network,
@@ -89,7 +93,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         private_network: config.allow_private_network,
     };
     let gate = Gate::new(scope);
-    let (transport, clients) = transport::build(&config, &gate)?;
+    let (transport, clients, relays_needed) = transport::build(&config, &gate)?;
     let own_message = OwnMessage::default();
     let behaviour = Behaviour::new(&config, &gate, clients, own_message.clone())?;
     let bootstrap = Bootstrap::new(&config.bootstrap)?;
@@ -129,6 +133,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
     let event_loop = EventLoop {
         swarm,
         commands,
+        relays_needed,
         interests: Interests::new(Arc::clone(&gate)),
         gate,
         role: config.role,
@@ -140,6 +145,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         lookups: Lookups::default(),
         provides: Provides::new(config.limits.kad_provided_keys),
         relays: Relays::new(config.limits.relay_reservations),
+        relay_dials: RelayDials::default(),
         upgrades: Upgrades::default(),
         bootstrap,
         network: Network::default(),
@@ -157,6 +163,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
 /// What the loop woke up for.
 enum Wake {
     Command(Command),
+    RelayNeeded(RelayNeeded),
     Swarm(Box<SwarmEvent<BehaviourEvent>>),
     Deadline,
     /// Every handle is gone.
@@ -175,10 +182,13 @@ impl EventLoop {
             self.begin_dials();
             let wake = {
                 let command = self.commands.recv().fuse();
-                pin_mut!(command);
+                let relay = self.relays_needed.recv().fuse();
+                pin_mut!(command, relay);
                 select! {
                     command = command => command.map_or(Wake::Abandoned, Wake::Command),
                     event = self.swarm.select_next_some() => Wake::Swarm(Box::new(event)),
+                    // It ends with the transport, which the swarm keeps.
+                    needed = relay => needed.map_or(Wake::Abandoned, Wake::RelayNeeded),
                     () = timer => Wake::Deadline,
                 }
             };
@@ -192,6 +202,7 @@ impl EventLoop {
                         topics::let_connections_send().await;
                     }
                 }
+                Wake::RelayNeeded(needed) => self.on_relay_needed(needed),
                 Wake::Swarm(event) => self.on_swarm_event(*event),
                 Wake::Deadline => self.tick(),
                 Wake::Abandoned => break None,

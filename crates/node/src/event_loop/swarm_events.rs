@@ -51,9 +51,11 @@ impl EventLoop {
                     // Somebody else is there now: a relay with a new key is another relay.
                     self.network.forget(&peer);
                 }
-                let upgrade = self.upgrades.failed(connection_id, Instant::now());
-                if !upgrade {
-                    self.on_dial_failed(connection_id, causes(&error));
+                let causes = causes(&error);
+                let own = self.relay_dials.failed(&connection_id, &causes)
+                    || self.upgrades.failed(connection_id, Instant::now());
+                if !own {
+                    self.on_dial_failed(connection_id, causes);
                 }
                 // It may have been theirs; they have others to try, or to wait until then.
                 let now = Instant::now();
@@ -115,6 +117,10 @@ impl EventLoop {
         };
         self.connections.insert(id, peer, endpoint, private);
 
+        if path == Path::Direct {
+            self.relay_dials.connected(&peer);
+        }
+        self.relay_dials.ended(&id);
         let settled = self.dials.settle(id, peer, path);
         if !settled.private.is_empty()
             || TransportKind::of(endpoint.get_remote_address()) == Some(TransportKind::Webrtc)

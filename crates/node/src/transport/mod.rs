@@ -3,6 +3,7 @@
 //! By hand because `SwarmBuilder` puts the relay transport where it swallows addresses that are
 //! not its own, and because every dial goes through the [`Gate`](crate::address_policy::Gate).
 
+mod circuits;
 #[cfg(not(target_arch = "wasm32"))]
 #[path = "native.rs"]
 mod imp;
@@ -14,6 +15,8 @@ mod yamux;
 
 use std::sync::Arc;
 
+use circuits::Circuits;
+pub(crate) use circuits::{RelayNeeded, RelaysNeeded};
 pub(crate) use imp::{SUPPORTED, spawn, swarm_config};
 use libp2p::{
     PeerId, Transport,
@@ -41,9 +44,14 @@ pub(crate) struct Clients {
     pub(crate) unanswered: Arc<Unanswered>,
 }
 
-/// Everything this platform can dial and listen with, behind the gate, and the behaviours that belong to it.
-pub(crate) fn build(config: &Config, gate: &Arc<Gate>) -> Result<(BoxedTransport, Clients), Error> {
+/// Everything this platform can dial and listen with, behind the gate, the behaviours that belong to it, and the relays that
+/// circuits wait for.
+pub(crate) fn build(
+    config: &Config,
+    gate: &Arc<Gate>,
+) -> Result<(BoxedTransport, Clients, RelaysNeeded), Error> {
     let (circuits, relay_client) = relay::client::new(config.keypair.public().to_peer_id());
+    let (circuits, relays_needed) = Circuits::new(circuits);
     let circuits = circuits
         .upgrade(Version::V1)
         .authenticate(noise_config(&config.keypair)?)
@@ -78,6 +86,7 @@ pub(crate) fn build(config: &Config, gate: &Arc<Gate>) -> Result<(BoxedTransport
             webrtc: webrtc_behaviour,
             unanswered,
         },
+        relays_needed,
     ))
 }
 

@@ -211,7 +211,7 @@ impl EventLoop {
         }
         if !self.dials.may_wait(self.limits.waiting_dials, owner) {
             let _ = waiter.reply.send(Err(Error::LimitExceeded {
-                what: "waiting_dials",
+                what: "dialsWaiting",
                 retry_after: RETRY_AFTER,
             }));
             return;
