@@ -66,6 +66,7 @@ pub(crate) fn from_node(from: &mooring_node::Error) -> ErrorObject {
             ErrorCode::LimitExceeded,
             format!("The node is at its limit: {what}."),
         )
+        .with_detail(*what)
         .with_retry_after(millis(*retry_after)),
         Node::TooLarge { what, most } => error(
             ErrorCode::LimitExceeded,

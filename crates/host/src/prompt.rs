@@ -27,7 +27,7 @@ use crate::{
         REFUSAL_WINDOW, REFUSALS,
     },
     quota::exceeded,
-    session::{Session, Site, events, permissions},
+    session::{Session, Site, events},
     to_value,
 };
 
@@ -453,12 +453,21 @@ fn decide(
             end(core, id, Err(error), false);
         }
         Ok(any) => {
+            // Whoever asks from now on asks anew: the question stays open only until its answer is stored.
+            core.prompts.with_open(id, |open| open.asked.clear());
             core.note_grants();
-            if any {
-                events::permissions_changed(core, &site.origin);
-            }
-            permissions::save_soon(core);
-            end(core, id, Ok(Answered::Decided), !any);
+            let (core, id) = (core.clone(), id.to_owned());
+            core.clone().spawn(async move {
+                // A host that ended right after the answer would take with it what the page was told.
+                if let Err(fault) = core.save_grants().await {
+                    // What is decided holds until this host ends; then the user is asked again.
+                    tracing::error!(%fault, "the grants could not be stored");
+                }
+                if any {
+                    events::permissions_changed(&core, &site.origin);
+                }
+                end(&core, &id, Ok(Answered::Decided), !any);
+            });
         }
     }
 }

@@ -51,13 +51,7 @@ pub(super) async fn request(
     }
     match prompt::ask(core, session, wanted).await? {
         // Some of what was missing is held now, or it would be a refusal.
-        Answered::Decided if gained(core, session, &open) => {
-            // A host that ends right after the answer would take with it what the page was told it holds.
-            if let Err(fault) = core.save_grants_for_good().await {
-                tracing::error!(%fault, "the grants could not be stored");
-            }
-            Ok(granted(core, session))
-        }
+        Answered::Decided if gained(core, session, &open) => Ok(granted(core, session)),
         Answered::Decided => Err(rejected("The user denied this.")),
         Answered::Closed => Err(rejected("The user closed the question without an answer.")),
         Answered::Paused(wait) => Err(rejected("The user refused several times; ask again later.")

@@ -14,9 +14,15 @@ fn streams(protocols: &[&str]) -> Descriptor {
     }
 }
 
+fn stored(world: &World, text: &str) -> bool {
+    let stored = world.platform.stored.borrow();
+    let mut values = stored.values().filter_map(Value::as_text);
+    values.any(|value| value.contains(text))
+}
+
 /// A host that ends as soon as the page has its answer takes nothing with it.
 #[test]
-fn what_a_page_is_told_to_hold_is_stored() {
+fn what_a_page_is_told_is_stored() {
     run(true, async {
         let world = World::new().await;
         world.platform.write_time.set(Duration::from_millis(50));
@@ -27,10 +33,18 @@ fn what_a_page_is_told_to_hold_is_stored() {
             let id = page.send("permissions.request", wants);
             world.prompt().await.allow(choice);
             page.answer(&id).await.unwrap();
-            let stored = world.platform.stored.borrow();
-            let holds = |value: &Value| value.as_text().is_some_and(|text| text.contains(&site));
-            assert!(stored.values().any(holds), "{site}");
+            assert!(stored(&world, &site), "{site}");
         }
+        // What is denied as well, and whoever asks meanwhile asks anew.
+        let site = "https://denied.example";
+        let (page, other) = (world.page(site), world.page(site));
+        let wants = json!({"permissions": [{"name": "peers"}]});
+        let id = page.send("permissions.request", wants.clone());
+        world.prompt().await.deny(Choice::Always);
+        let late = other.send("permissions.request", wants);
+        assert_eq!(page.answer(&id).await.unwrap_err().0, 4001);
+        assert!(stored(&world, site));
+        assert_eq!(other.answer(&late).await.unwrap_err().0, 4001);
     });
 }
 
