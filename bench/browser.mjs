@@ -7,7 +7,7 @@ import { DIAL, figures } from "./figures.mjs";
 import { goals } from "./goals.mjs";
 import { lanes, paths } from "./lanes.mjs";
 import { machine } from "./machine.mjs";
-import { run } from "./run.mjs";
+import { joined, run } from "./run.mjs";
 import { MEMORY } from "./memory.mjs";
 import { failuresList, figuresTable, goalsTable, write } from "./report.mjs";
 
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     lane: { type: "string", multiple: true },
     path: { type: "string", multiple: true },
     write: { type: "boolean", default: false },
+    join: { type: "boolean", default: false },
   },
 });
 
@@ -54,19 +55,22 @@ async function main() {
     paths: chosen("path", paths, ({ name }) => name, values.path),
     say: (line) => process.stderr.write(`  - ${line}\n`),
   };
-  const { samples, version } = await run(options);
-  const failed = failuresList(samples, options.paths, options.figures, options.lanes);
+  const { samples: measured, version } = await run(options);
+  const all = values.join && joined(options);
+  const samples = all ? all.samples : measured;
+  const [shown, between, lanesOf] = all ? [everything, paths, lanes] : [options.figures, options.paths, options.lanes];
+  const failed = failuresList(samples, between, shown, lanesOf);
   const section = [
     `## ${values.browser === "firefox" ? "Firefox" : "Chromium"}`,
     machine(version).map((line) => `- ${line}`).join("\n"),
-    `- ${options.pairs} pairs; ${options.bytes / 1e6} MB a transfer and ${options.streams} short streams at 0 ms, ` +
-      options.paths.filter(({ share }) => share < 1).map(({ name, share }) => `1/${Math.round(1 / share)} of it at ${name}`).join(", "),
+    `- ${all ? `as many pairs as each row says, of ${all.pairs} in several runs` : `${options.pairs} pairs`}; ${options.bytes / 1e6} MB a transfer and ${options.streams} short streams at 0 ms, ` +
+      between.filter(({ share }) => share < 1).map(({ name, share }) => `1/${Math.round(1 / share)} of it at ${name}`).join(", "),
     "### Goals",
-    goalsTable(samples, options.paths, goals),
+    goalsTable(samples, between, goals),
     "### Figures",
-    figuresTable(samples, options.paths, options.figures, options.lanes),
+    figuresTable(samples, between, shown, lanesOf),
     ...(failed ? ["### What failed", failed] : []),
-  ].join("\n\n").replace(/\n\n(- \d+ pairs)/, "\n$1");
+  ].join("\n\n").replace(/\n\n(- (\d+|as many) pairs)/, "\n$1");
   process.stdout.write(`${section}\n`);
   const whole = !values.figure && !values.lane && !values.path && options.pairs >= PAIRS && options.bytes >= BYTES && options.streams >= STREAMS;
   if (whole || values.write) write(path.join(root, "docs/benchmarks.md"), values.browser, section);

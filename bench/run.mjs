@@ -66,7 +66,7 @@ function order(lanes, pair) {
 export async function run(options) {
   const { host, say } = options;
   const samples = new Samples();
-  const raw = options.log ?? logFile(options.browser);
+  const raw = options.log ?? logFile(options);
   const remotes = await start(options.lanes, options.paths, host);
   const site = await serve(host);
   const running = await launch(options.browser === "firefox" ? firefox() : chromium());
@@ -150,11 +150,31 @@ function reasonOf(error) {
     .slice(0, 200);
 }
 
+const logOf = (browser) => path.join(root, "target/bench", `${browser}.jsonl`);
+
 /** Every sample, one a line, is kept: tables can be made of them again. */
-function logFile(browser) {
-  const folder = path.join(root, "target/bench");
-  fs.mkdirSync(folder, { recursive: true });
-  const file = path.join(folder, `${browser}.jsonl`);
+function logFile({ browser, bytes, streams }) {
+  const file = logOf(browser);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
   const begun = new Date().toISOString();
-  return (sample) => fs.appendFileSync(file, `${JSON.stringify({ begun, ...sample })}\n`);
+  return (sample) => fs.appendFileSync(file, `${JSON.stringify({ begun, bytes, streams, ...sample })}\n`);
+}
+
+/** The samples of all runs of this size that are kept, this one's too; pairs are those of one run. */
+export function joined({ browser, bytes, streams }) {
+  const samples = new Samples();
+  const pairs = new Set();
+  const dials = new Map();
+  for (const line of fs.readFileSync(logOf(browser), "utf8").split("\n").filter(Boolean)) {
+    const { begun, pair, path: between, figure, lane, dial, failed, bytes: size, streams: count, ...values } = JSON.parse(line);
+    if (size !== bytes || count !== streams) continue;
+    const key = `${begun} ${pair}`;
+    pairs.add(key);
+    if (failed !== undefined) samples.fail(between, figure, lane, failed);
+    for (const [part, value] of Object.entries(values)) samples.add(between, figure, part, lane, key, value);
+    const measured = [between, lane, key].join("|");
+    if (dial) dials.set(measured, { between, lane, key, times: [...(dials.get(measured)?.times ?? []), dial] });
+  }
+  for (const { between, lane, key, times } of dials.values()) samples.add(between, DIAL.id, "value", lane, key, median(times));
+  return { samples, pairs: pairs.size };
 }

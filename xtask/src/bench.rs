@@ -52,6 +52,9 @@ pub struct Arguments {
     /// Into docs/benchmarks.md even when it was shortened
     #[arg(long)]
     write: bool,
+    /// Tables of this run and of all earlier ones of the same size, so that a long one can be made in parts
+    #[arg(long, conflicts_with_all = ["native", "direct", "page"])]
+    join: bool,
 }
 
 /// Builds what is measured, optimised, and measures it.
@@ -137,6 +140,9 @@ impl Arguments {
         let mut words: Vec<_> = numbers.chain(names).flatten().collect();
         if self.write {
             words.push("--write".to_owned());
+        }
+        if self.join {
+            words.push("--join".to_owned());
         }
         words
     }
