@@ -201,7 +201,7 @@ fn release_tests(workspace: &Workspace) -> Result<Outcome> {
     let chromium = browsers::find_or_install(Browser::Chrome)?;
     let only = Some(Browser::Chrome);
     extension::build_into(workspace, RELEASE_DIST, Profile::Release, only)?;
-    server::build(workspace, Profile::Debug)?;
+    server::build_with_tests(workspace)?;
     let node = node_tests(workspace, "tests/release", CHECK_LIMIT)?
         .env("MOORING_DIST", RELEASE_DIST)
         .env(browsers::variable(Browser::Chrome), chromium);
