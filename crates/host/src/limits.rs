@@ -98,6 +98,17 @@ pub const READ_CHUNK: usize = 64 * 1024;
 /// Bytes read before the page granted credit for them, so that an end of the stream right after the last credited
 /// byte is noticed.
 pub const READ_AHEAD: usize = 1024;
+/// How long bytes for a page wait for more to go with them, on a stream on which bytes come all the time.
+pub const GATHER: Duration = Duration::from_millis(5);
+/// A stream is such while the page was told bytes so recently.
+pub const GATHER_BUSY: Duration = Duration::from_millis(20);
+/// Fewer bytes than this do not wait: half of what a data channel hands over at once in a transfer. What is said bit by bit is not
+/// slowed down.
+pub const GATHER_FROM: usize = 8 * 1024;
+/// Messages of a stream that do not wait after one has waited in vain; doubles up to [`GATHER_PAUSE_MAX`].
+pub const GATHER_PAUSE_MIN: u32 = 8;
+/// Most messages that do not wait after one has waited in vain.
+pub const GATHER_PAUSE_MAX: u32 = 256;
 /// Steps that one stream takes before the others have their turn.
 pub const PUMP_STEPS: usize = 16;
 /// Credit towards a page for each of its first streams.

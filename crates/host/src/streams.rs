@@ -1,6 +1,7 @@
 //! Streams of pages: opened, handled, and carried over the runtime port as the contract's stream ports.
 
 mod credit;
+mod gather;
 mod handlers;
 mod pump;
 
@@ -14,8 +15,11 @@ use libp2p::PeerId;
 use mooring_api::{ErrorObject, descriptor::allows_protocol, event::STREAMS_INCOMING, results};
 use mooring_node::{Effort, Handle, IncomingStream, OpenStream, OpenedStream, Path};
 
-use self::credit::{Machine, Said};
 pub(crate) use self::handlers::{Handlers, handle};
+use self::{
+    credit::{Machine, Said},
+    gather::{Gather, PlatformClock},
+};
 use crate::{
     Value,
     error::from_node,
@@ -194,7 +198,8 @@ fn begin(
                 let (session, id) = (session.clone(), port.id.clone());
                 move |m: Value| session.post_port(&id, m)
             };
-            pump::run(&port, stream, post).await;
+            let gather = Gather::new(Rc::new(PlatformClock(core.platform.clone())));
+            pump::run(&port, stream, gather, post).await;
             session.remove_stream(&port.id);
             drop(slot);
         });

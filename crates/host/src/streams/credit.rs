@@ -10,7 +10,7 @@ use mooring_api::{
 
 use crate::{
     Value,
-    limits::{READ_AHEAD, READ_CHUNK},
+    limits::{GATHER_FROM, READ_AHEAD, READ_CHUNK},
 };
 
 /// The remote ended the stream abruptly, or its connection did.
@@ -333,6 +333,20 @@ impl Machine {
     /// What the page is to be told next.
     pub(super) fn next_tell(&mut self) -> Option<Tell> {
         self.tell.pop_front()
+    }
+
+    /// How many bytes the page is to be told, if there is nothing else to say, and more may come that go in the same message.
+    pub(super) fn gathered(&self) -> Option<usize> {
+        let mut tell = self.tell.iter();
+        let (Some(Tell::Data(bytes)), None) = (tell.next(), tell.next()) else {
+            return None;
+        };
+        let length = bytes.len();
+        let credit = usize::try_from(self.credit).unwrap_or(usize::MAX);
+        let more = (GATHER_FROM..READ_CHUNK).contains(&length)
+            && length.saturating_add(credit) >= READ_CHUNK
+            && self.down == Half::Open;
+        more.then_some(length)
     }
 
     /// Whether all is over; the stream is to be dropped once the page was told everything.

@@ -9,7 +9,11 @@ use std::{
 
 use futures::{AsyncRead, AsyncWrite};
 
-use super::{StreamPort, credit::RESET_REMOTE};
+use super::{
+    StreamPort,
+    credit::{RESET_REMOTE, Tell},
+    gather::Gather,
+};
 use crate::{
     Value,
     limits::{PUMP_STEPS, READ_CHUNK},
@@ -19,6 +23,7 @@ use crate::{
 pub(super) async fn run(
     port: &StreamPort,
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut gather: Gather,
     post: impl Fn(Value),
 ) {
     let mut buffer = Vec::new();
@@ -33,7 +38,10 @@ pub(super) async fn run(
             more = (wrote || read) && !port.machine.borrow().is_over();
         }
         // Only now, so that what came in pieces goes on as one message.
-        tell(port, &post);
+        let gathered = port.machine.borrow().gathered();
+        if !gather.waits(cx, gathered) {
+            tell(port, &mut gather, &post);
+        }
         if port.machine.borrow().is_over() {
             return Poll::Ready(());
         }
@@ -47,11 +55,14 @@ pub(super) async fn run(
 }
 
 /// Posts what is to be said. No borrow is held meanwhile.
-fn tell(port: &StreamPort, post: &impl Fn(Value)) {
+fn tell(port: &StreamPort, gather: &mut Gather, post: &impl Fn(Value)) {
     loop {
         let Some(tell) = port.machine.borrow_mut().next_tell() else {
             return;
         };
+        if matches!(tell, Tell::Data(_)) {
+            gather.told();
+        }
         post(tell.into_value());
     }
 }

@@ -1,18 +1,23 @@
 use std::{
+    cell::{Cell, RefCell},
     collections::VecDeque,
+    future::poll_fn,
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
-use futures::{AsyncRead, AsyncWrite, FutureExt};
+use futures::{AsyncRead, AsyncWrite, FutureExt, future::LocalBoxFuture};
 use mooring_api::limits::{MAX_CREDIT_FROM_NODE, MAX_CREDIT_FROM_PAGE, MAX_STREAM_CHUNK};
 use proptest::prelude::*;
 
 use super::{
     credit::{Machine, Said, Tell},
+    gather::Clock,
     *,
 };
+use crate::limits::{GATHER, GATHER_PAUSE_MIN, READ_CHUNK};
 
 fn tells(machine: &mut Machine) -> Vec<Tell> {
     std::iter::from_fn(|| machine.next_tell()).collect()
@@ -274,7 +279,7 @@ proptest! {
         let total: usize = up.iter().sum();
         let bytes: Vec<u8> = pattern(total).collect();
         let inbox = RefCell::new(VecDeque::new());
-        let mut pump = Box::pin(super::pump::run(&port, Shared(&stream), |m| inbox.borrow_mut().push_back(m)));
+        let mut pump = Box::pin(super::pump::run(&port, Shared(&stream), gather(&Ticking::default()), |m| inbox.borrow_mut().push_back(m)));
         // The page.
         let (mut credit, mut sent, mut got) = (0_u64, 0, Vec::new());
         let (mut outstanding, mut done, mut ended, mut closed) = (0_u64, false, false, false);
@@ -393,12 +398,158 @@ fn failures_of_the_stream_reach_the_page() {
         port.receive(Tell::Data(vec![1]).into_value());
         port.receive(Tell::Credit(10).into_value());
         let heard = RefCell::new(Vec::new());
-        let pump = super::pump::run(&port, Failing { read, write }, |m| {
-            heard
-                .borrow_mut()
-                .push(m.get("type").and_then(Value::as_text).unwrap().to_owned());
-        });
+        let pump = super::pump::run(
+            &port,
+            Failing { read, write },
+            gather(&Ticking::default()),
+            |m| {
+                heard
+                    .borrow_mut()
+                    .push(m.get("type").and_then(Value::as_text).unwrap().to_owned());
+            },
+        );
         assert!(pump.now_or_never().is_some(), "{read:?} {write:?}");
         assert_eq!(heard.into_inner(), expected, "{read:?} {write:?}");
     }
+}
+
+/// A clock that is set by hand; it goes on by a millisecond with each look, so that nothing waits for ever.
+#[derive(Clone, Default)]
+struct Ticking(Rc<Cell<Duration>>);
+
+impl Ticking {
+    fn pass(&self, time: Duration) {
+        self.0.set(self.0.get() + time);
+    }
+}
+
+impl Clock for Ticking {
+    fn now(&self) -> Duration {
+        self.0.get()
+    }
+
+    fn sleep(&self, duration: Duration) -> LocalBoxFuture<'static, ()> {
+        let (clock, end) = (self.clone(), self.now() + duration);
+        Box::pin(poll_fn(move |_| {
+            clock.pass(Duration::from_millis(1));
+            if clock.now() < end {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        }))
+    }
+}
+
+fn gather(clock: &Ticking) -> Gather {
+    Gather::new(Rc::new(clock.clone()))
+}
+
+/// Hands over what a data channel does: frames, one at a time, when they are there.
+struct Frames(Rc<RefCell<VecDeque<Vec<u8>>>>);
+
+impl AsyncRead for Frames {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let Some(frame) = self.0.borrow_mut().pop_front() else {
+            return Poll::Pending;
+        };
+        buffer[..frame.len()].copy_from_slice(&frame);
+        Poll::Ready(Ok(frame.len()))
+    }
+}
+
+impl AsyncWrite for Frames {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+const FRAME: usize = 16 * 1024;
+
+/// The lengths of the data messages that a page gets while `play` runs: it is given what brings a frame, and what lets time pass.
+fn told(credit: u64, play: impl FnOnce(&mut dyn FnMut(usize, Duration) -> Vec<usize>)) {
+    let (port, clock) = (port(1000), Ticking::default());
+    let frames = Rc::new(RefCell::new(VecDeque::new()));
+    let heard = RefCell::new(Vec::new());
+    port.receive(Tell::Credit(credit).into_value());
+    let mut pump = Box::pin(super::pump::run(
+        &port,
+        Frames(frames.clone()),
+        gather(&clock),
+        |message| {
+            if let Some(Value::Bytes(bytes)) = message.get("bytes") {
+                heard.borrow_mut().push(bytes.len());
+            }
+        },
+    ));
+    play(&mut |length, time| {
+        if length > 0 {
+            frames.borrow_mut().push_back(vec![7; length]);
+        }
+        clock.pass(time);
+        assert!((&mut pump).now_or_never().is_none());
+        heard.borrow_mut().drain(..).collect()
+    });
+}
+
+#[test]
+fn a_transfer_reaches_the_page_in_few_messages() {
+    told(1 << 20, |frame| {
+        let mut heard = Vec::new();
+        for _ in 0..41 {
+            heard.extend(frame(FRAME, Duration::ZERO));
+        }
+        // The first at once.
+        assert_eq!(heard[0], FRAME);
+        assert_eq!(heard[1..], vec![READ_CHUNK; 10]);
+        // What comes last does not wait for what does not come.
+        assert!(frame(FRAME, Duration::ZERO).is_empty());
+        assert_eq!(frame(0, GATHER), [FRAME]);
+    });
+}
+
+#[test]
+fn what_is_said_bit_by_bit_and_what_is_answered_does_not_wait() {
+    told(1 << 20, |frame| {
+        for length in [1, 100, FRAME / 2 - 1] {
+            assert_eq!(frame(length, Duration::ZERO), [length]);
+        }
+        // Frames of which each comes because the one before was answered: one waits in vain, and the next ones not.
+        assert!(frame(FRAME, Duration::ZERO).is_empty());
+        assert_eq!(frame(0, GATHER), [FRAME]);
+        for _ in 1..GATHER_PAUSE_MIN {
+            assert_eq!(frame(FRAME, Duration::from_millis(1)), [FRAME]);
+        }
+        // Now and then it is tried again, and less and less.
+        assert!(frame(FRAME, Duration::from_millis(1)).is_empty());
+        assert_eq!(frame(0, GATHER), [FRAME]);
+        for _ in 1..2 * GATHER_PAUSE_MIN {
+            assert_eq!(frame(FRAME, Duration::from_millis(1)), [FRAME]);
+        }
+    });
+}
+
+#[test]
+fn nothing_waits_for_what_there_is_no_credit_for() {
+    told(READ_CHUNK as u64, |frame| {
+        for _ in 0..4 {
+            assert_eq!(frame(FRAME, Duration::ZERO), [FRAME]);
+        }
+    });
 }
