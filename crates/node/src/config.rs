@@ -6,7 +6,7 @@ use libp2p::{Multiaddr, identity::Keypair};
 
 use mooring_webrtc::signalled::IceServers;
 
-use crate::{limits::Limits, meter::Meter};
+use crate::{known_peers::KnownPeers, limits::Limits, meter::Meter};
 
 /// The DHT that everybody is in.
 pub const DEFAULT_KAD_PROTOCOL: &str = "/ipfs/kad/1.0.0";
@@ -45,6 +45,9 @@ pub struct Config {
     pub external: Vec<Multiaddr>,
     /// Peers to keep a connection to; each address ends in `/p2p/<id>`.
     pub bootstrap: Vec<Multiaddr>,
+    /// Peers from an earlier run ([`Handle::known_peers`](crate::Handle::known_peers)): lookups may begin with them, and a few are
+    /// connected.
+    pub known_peers: KnownPeers,
     /// May the node's own upkeep (DHT, bootstrap, relays) dial non-global addresses? Requests
     /// bring a [`Scope`](crate::Scope) of their own.
     pub allow_private_network: bool,
@@ -78,6 +81,7 @@ impl Config {
             listen: Vec::new(),
             external: Vec::new(),
             bootstrap: Vec::new(),
+            known_peers: KnownPeers::default(),
             allow_private_network: false,
             agent_version: concat!("mooring/", env!("CARGO_PKG_VERSION")).into(),
             kad_protocol: DEFAULT_KAD_PROTOCOL.into(),

@@ -21,7 +21,7 @@ use futures_timer::Delay;
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 
 use crate::{
-    Error,
+    Error, KnownPeers,
     limits::{COMMANDS, PING_ATTEMPTS, PING_TIMEOUT, QUERY_TIMEOUT},
     ping,
     streams::IncomingStreams,
@@ -44,6 +44,7 @@ pub(crate) enum Command {
     Peers(Reply<Vec<Peer>>),
     Connections(Reply<Vec<Connection>>),
     Relays(Reply<Vec<RelayStatus>>),
+    KnownPeers(Reply<KnownPeers>),
     Release(PeerId, Owner, Reply<()>),
     ReleaseAll(Owner, Reply<()>),
     Disconnect(PeerId, Reply<()>),
@@ -165,6 +166,13 @@ impl Handle {
     /// as long each time, up to 10 min; [`Event::AddressesChanged`] tells that something has changed.
     pub async fn relays(&self) -> Result<Vec<RelayStatus>, Error> {
         self.query(Command::Relays).await
+    }
+
+    /// What is worth keeping for the next start ([`Config::known_peers`](crate::Config::known_peers)): peers that were connected,
+    /// with the addresses that worked, as far as the node's own upkeep may dial these. Two answers in a row are equal unless something
+    /// has happened between them, or an hour has passed.
+    pub async fn known_peers(&self) -> Result<KnownPeers, Error> {
+        self.query(Command::KnownPeers).await
     }
 
     /// Gives up an owner's interest in a peer. Its streams live on; the connection closes when

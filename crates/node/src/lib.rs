@@ -24,6 +24,7 @@ mod event_loop;
 mod forward;
 mod handle;
 mod interests;
+mod known_peers;
 pub mod limits;
 mod meter;
 mod peer_store;
@@ -43,6 +44,7 @@ pub use handle::{
     Events, Handle, Listeners,
     topics::{Published, Received, TopicMessage, TopicMessages},
 };
+pub use known_peers::{BadKnownPeers, KnownPeer, KnownPeers};
 pub use limits::{Limits, RelayLimits};
 pub use meter::{Measure, Meter, Refusal, Toward};
 pub use mooring_webrtc::signalled::{IceServer, IceServers};

@@ -349,6 +349,29 @@ pub(crate) const AGENT_CHARS: usize = 128;
 /// Bytes of one address of a peer, in binary.
 pub(crate) const ADDRESS_BYTES: usize = 512;
 
+/// Peers remembered for the next start: enough of a DHT that some are there weeks later.
+pub(crate) const KNOWN_PEERS: usize = 128;
+/// Addresses remembered of each: the transports that it was reached by.
+pub(crate) const KNOWN_ADDRESSES: usize = 4;
+/// Bytes of them all as a text; with usual addresses it is a quarter of that.
+pub(crate) const KNOWN_BYTES: usize = 128 * 1024;
+/// Attempts in a row that lead nowhere, while others are connected, after which a peer is not remembered any more.
+pub(crate) const KNOWN_FAILURES: u8 = 3;
+/// Of those remembered, as many may be from one network (IPv4 /24, IPv6 /48) or of one name: whoever has one of these cannot be all
+/// that a node remembers. Where addresses are not global, there is no such bound.
+pub(crate) const KNOWN_PER_NETWORK: usize = 8;
+/// Remembered peers that a lookup may begin with; when it finds nobody, the next one has as many more.
+pub(crate) const KNOWN_SEEDS: usize = 32;
+/// Peers of the DHT that a node is connected to soon after its start, if it remembers any.
+pub(crate) const KNOWN_CONNECTED: usize = 2;
+/// Attempts to get there, for each start and each return of the network.
+pub(crate) const KNOWN_ATTEMPTS: u32 = 6;
+/// Pause before the first of them, when what sites want has had its turn; doubles with each, and each is between half and one and
+/// a half of that, so that a thousand browsers that come back together do not ask the same peers at once …
+pub(crate) const KNOWN_BACKOFF: Duration = Duration::from_secs(2);
+/// … up to this.
+pub(crate) const KNOWN_BACKOFF_MAX: Duration = Duration::from_secs(2 * 60);
+
 /// Sites that may want the same peer; each is a name in a list that the user sees.
 pub(crate) const OWNERS_PER_PEER: usize = 64;
 

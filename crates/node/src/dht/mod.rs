@@ -133,7 +133,7 @@ impl Behaviour {
     }
 
     /// Whether a peer with these protocols answers lookups.
-    fn is_spoken(&self, protocols: &[StreamProtocol]) -> bool {
+    pub(crate) fn is_spoken(&self, protocols: &[StreamProtocol]) -> bool {
         self.kad
             .protocol_names()
             .iter()
@@ -166,6 +166,13 @@ impl Behaviour {
             private_network: near,
         };
         for address in dialable(addresses, scope) {
+            self.kad.add_address(&peer, address);
+        }
+    }
+
+    /// Takes a peer from an earlier run into the routing table.
+    pub(crate) fn remember(&mut self, peer: PeerId, addresses: &[Multiaddr]) {
+        for address in dialable(addresses, self.scope) {
             self.kad.add_address(&peer, address);
         }
     }

@@ -137,5 +137,6 @@ impl EventLoop {
             target.failures = 0;
             target.again = target.dial.is_some();
         }
+        self.known.begin_anew(now);
     }
 }

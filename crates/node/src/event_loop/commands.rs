@@ -53,6 +53,11 @@ impl EventLoop {
             Command::Relays(reply) => {
                 let _ = reply.send(Ok(self.relays.list(Instant::now())));
             }
+            Command::KnownPeers(reply) => {
+                let connections = &self.connections;
+                let known = self.known.snapshot(|peer| connections.is_connected(peer));
+                let _ = reply.send(Ok(known));
+            }
             Command::Release(peer, owner, reply) => {
                 self.release(&peer, &owner);
                 let _ = reply.send(Ok(()));

@@ -149,6 +149,27 @@ impl Connections {
             .unwrap_or_default()
     }
 
+    /// Where this peer was reached, the newest connection first: addresses that lead to it by themselves.
+    pub(super) fn reached_at(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        let mut reached: Vec<_> = self
+            .entries_of(peer)
+            .filter(|(_, entry)| is_plain(&entry.connection))
+            .filter(|(_, entry)| entry.connection.direction == Direction::Outbound)
+            .map(|(_, entry)| (entry.serial, entry.connection.remote_address.clone()))
+            .collect();
+        reached.sort_unstable_by_key(|(serial, _)| std::cmp::Reverse(*serial));
+        reached.into_iter().map(|(_, address)| address).collect()
+    }
+
+    /// From where this peer has come, without a relay.
+    pub(super) fn came_from(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        self.entries_of(peer)
+            .filter(|(_, entry)| is_plain(&entry.connection))
+            .filter(|(_, entry)| entry.connection.direction == Direction::Inbound)
+            .map(|(_, entry)| entry.connection.remote_address.clone())
+            .collect()
+    }
+
     fn entries_of<'a>(
         &'a self,
         peer: &PeerId,
@@ -378,6 +399,11 @@ impl EventLoop {
             u8::from(has_streams)
         }
     }
+}
+
+/// Is it neither relayed nor signalled over a relay?
+fn is_plain(connection: &Connection) -> bool {
+    connection.path == Path::Direct && connection.transport != TransportKind::Webrtc
 }
 
 /// The relay of a circuit: the last peer that its address names before `/p2p-circuit`.

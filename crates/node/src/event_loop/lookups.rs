@@ -238,7 +238,8 @@ impl EventLoop {
         } else {
             self.peers.addresses(&peer)
         };
-        if addresses.is_empty() {
+        // What an earlier run knew may be long past: whoever is asked knows better, if anybody does.
+        if addresses.is_empty() && !self.known.is_past(&peer) {
             addresses = self.swarm.behaviour_mut().kad.addresses(peer);
         }
         FoundPeer {
@@ -279,6 +280,7 @@ impl EventLoop {
     }
 
     fn begin_waiting(&mut self, now: Instant) {
+        self.seed_lookups();
         let kad = &mut self.swarm.behaviour_mut().kad;
         let global = kad.has_somebody(Scope::GLOBAL);
         let private = global || kad.has_somebody(Scope::PRIVATE);
@@ -471,6 +473,7 @@ impl EventLoop {
     fn conclude(&mut self, lookup: Lookup, end: End) {
         let Lookup {
             owner,
+            scope,
             ask,
             mut found,
             taken,
@@ -481,9 +484,16 @@ impl EventLoop {
             End::Done { answered: true, .. } => other,
             End::Done { .. } => Error::NoPeers,
         };
+        if !matches!(end, End::Done { answered: true, .. }) && found.is_empty() {
+            // Perhaps with others the next time.
+            self.known.seed_more();
+        }
         // Who has gone needs no answer.
         match ask {
-            Ask::Peer(_, reply) => {
+            Ask::Peer(peer, reply) => {
+                if found.is_empty() {
+                    found.extend(self.known_before(peer, scope));
+                }
                 let _ = reply.send(found.pop().ok_or_else(|| nothing(Error::NotFound)));
             }
             Ask::Providers(_, _, reply) => {

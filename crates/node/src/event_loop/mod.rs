@@ -6,6 +6,7 @@ mod bootstrap;
 mod commands;
 mod connections;
 mod dials;
+mod known;
 mod lookups;
 mod network;
 mod provides;
@@ -23,6 +24,7 @@ use connections::Connections;
 use dials::Dials;
 use futures::{FutureExt, StreamExt, pin_mut, select};
 use futures_timer::Delay;
+use known::Known;
 use libp2p::{Multiaddr, Swarm, multiaddr::Protocol, swarm::SwarmEvent};
 use lookups::Lookups;
 use network::Network;
@@ -74,6 +76,7 @@ pub struct EventLoop {
     relay_dials: RelayDials,
     upgrades: Upgrades,
     bootstrap: Bootstrap,
+    known: Known,
     network: Network,
     events: Subscribers<Event>,
     listeners: Subscribers<ListenerEvent>,
@@ -97,6 +100,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
     let own_message = OwnMessage::default();
     let behaviour = Behaviour::new(&config, &gate, clients, own_message.clone())?;
     let bootstrap = Bootstrap::new(&config.bootstrap)?;
+    let known = Known::new(&config.known_peers, local_peer_id, scope);
     let mut swarm = Swarm::new(
         transport,
         behaviour,
@@ -148,6 +152,7 @@ pub fn new(config: Config) -> Result<(Handle, EventLoop), Error> {
         relay_dials: RelayDials::default(),
         upgrades: Upgrades::default(),
         bootstrap,
+        known,
         network: Network::default(),
         events: Subscribers::default(),
         listeners: Subscribers::default(),
@@ -230,6 +235,7 @@ impl EventLoop {
         self.tick_relays(now);
         self.tick_upgrades(now);
         self.tick_bootstrap(now);
+        self.tick_known(now);
         self.tick_network(now);
         self.tick_topics(now);
         self.peers.trim(|peer| self.connections.is_connected(peer));
@@ -247,6 +253,7 @@ impl EventLoop {
                 .next_deadline()
                 .filter(|_| !self.network.is_away()),
             self.bootstrap.next_deadline(),
+            self.known.next_deadline(),
             self.network.next_deadline(),
             self.topics.next_deadline(),
         ]

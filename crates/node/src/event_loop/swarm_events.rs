@@ -47,6 +47,9 @@ impl EventLoop {
                 peer_id,
                 error,
             } => {
+                if let Some(peer) = peer_id {
+                    self.note_unreached(peer, &error);
+                }
                 if let (Some(peer), DialError::WrongPeerId { .. }) = (peer_id, &error) {
                     // Somebody else is there now: a relay with a new key is another relay.
                     self.network.forget(&peer);
@@ -206,6 +209,7 @@ impl EventLoop {
                 self.network
                     .on_lost(connection, &private, relay, Instant::now());
             }
+            self.known.parted(&peer);
             self.interests.forget(&peer);
             self.on_relay_gone(&peer);
             self.bootstrap.on_disconnected(&peer, Instant::now());
@@ -260,6 +264,7 @@ impl EventLoop {
     fn on_identified(&mut self, peer: PeerId, info: &identify::Info) {
         self.peers.identified(peer, info);
         self.peers.trim(|peer| self.connections.is_connected(peer));
+        self.note_known(peer, info);
         let kad = &mut self.swarm.behaviour_mut().kad;
         kad.learned(peer, &info.listen_addrs, &info.protocols);
         self.tick_lookups(Instant::now());
