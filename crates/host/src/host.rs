@@ -16,6 +16,7 @@ use crate::{
         store::{self, Records},
     },
     ice_servers::Servers,
+    known_peers::{self, Remembered},
     limits::MAX_EXTENSION_PORTS,
     popup::{self, PopupPort, Popups},
     prompt::{PromptPort, Prompts},
@@ -44,6 +45,7 @@ pub(crate) struct Core {
     grants_unread: bool,
     pub(crate) announcing: Announcing,
     pub(crate) ice_servers: Servers,
+    pub(crate) remembered: Remembered,
     pub(crate) sessions: Sessions,
     pub(crate) prompts: Prompts,
     pub(crate) popups: Popups,
@@ -65,6 +67,7 @@ impl Host {
         let core = Rc::new(Core {
             announcing: Announcing::load(&*platform).await,
             ice_servers: Servers::default(),
+            remembered: Remembered::default(),
             grants: RefCell::new(loaded.grants),
             trouble: Cell::new(loaded.trouble),
             saved: Mutex::new(version),
@@ -84,6 +87,7 @@ impl Host {
         core.spawn(session::forget_the_gone(core.clone()));
         core.spawn(announce::settle(core.clone()));
         core.spawn(popup::observe(core.clone()));
+        core.spawn(known_peers::keep(core.clone()));
         core.spawn(crate::private_streams::observe(core.clone()));
         core.spawn(session::permissions::expire(core.clone()));
         Host { core }

@@ -22,6 +22,7 @@ mod grants;
 mod host;
 mod ice_servers;
 mod identity;
+mod known_peers;
 pub mod limits;
 mod platform;
 mod popup;

@@ -160,6 +160,9 @@ pub const MAX_RECORD_BYTES: usize = MAX_MESSAGE_WEIGHT;
 /// Longest record of the grants, in bytes: there are two slots for each of its two stores, and as many copies of damaged
 /// ones as [`MAX_ASIDE`]; storage as a whole holds 10 MiB in Chrome. Some ten thousand decisions.
 pub const MAX_GRANTS_BYTES: usize = 1024 * 1024;
+/// The peers that the node remembers are stored at most this often, and only when something has changed: a crash costs less than a
+/// minute of them.
+pub const KNOWN_PEERS_EVERY: Duration = Duration::from_secs(20);
 /// Damaged records that are kept aside for each store.
 pub const MAX_ASIDE: u64 = 3;
 

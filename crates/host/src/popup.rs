@@ -197,6 +197,7 @@ async fn snapshot(core: &Rc<Core>) -> Snapshot {
     let mut connections = view.connections;
     connections.sort_by_key(|connection| connection.opened_at_ms);
     let trouble = core.trouble.get().map(str::to_owned);
+    let trouble = trouble.or_else(|| core.remembered.trouble());
     Snapshot {
         product_version: core.platform.about().version.clone(),
         state: state.state,

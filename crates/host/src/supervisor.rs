@@ -353,6 +353,7 @@ async fn run_once(core: &Rc<Core>, keypair: &Keypair) -> String {
     let mut config = Config::client(keypair.clone());
     config.agent_version = format!("mooring/{} ({})", about.version, about.browser);
     config.ice_servers = core.ice_servers.read(&*core.platform).await;
+    config.known_peers = core.remembered.read(&*core.platform).await;
     #[cfg(test)]
     {
         // The machine's own network is not for tests.

@@ -144,9 +144,7 @@ impl Known {
         };
         let known = &mut entry.known;
         // Whoever dials it anywhere else learns nothing of these.
-        if !failed.contains(known.addresses.first().unwrap_or(&Multiaddr::empty()))
-            || known.addresses.iter().any(|it| !failed.contains(it))
-        {
+        if known.addresses.iter().any(|it| !failed.contains(it)) {
             return;
         }
         known.failures = known.failures.saturating_add(1);
