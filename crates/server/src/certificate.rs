@@ -7,7 +7,7 @@ use std::path::Path;
 
 use mooring_webrtc::Certificate;
 
-use crate::{Error, atomic_file};
+use crate::{Error, atomic_file, limits::KEY_FILE_BYTES};
 
 pub(crate) const FILE: &str = "webrtc.pem";
 const HOLDS: &str = "certificate (and with it, new addresses)";
@@ -16,7 +16,7 @@ const HASH_LABEL: &str = "sha-256: ";
 /// The certificate in this data directory, if there is one.
 pub(crate) fn load(data_dir: &Path) -> Result<Option<Certificate>, Error> {
     let path = data_dir.join(FILE);
-    let content = atomic_file::read(&path).map_err(|source| Error::File {
+    let content = atomic_file::read(&path, KEY_FILE_BYTES).map_err(|source| Error::File {
         action: "read",
         path: path.clone(),
         source,

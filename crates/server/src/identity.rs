@@ -7,7 +7,7 @@ use std::path::Path;
 
 use libp2p::identity::Keypair;
 
-use crate::{Error, atomic_file};
+use crate::{Error, atomic_file, limits::KEY_FILE_BYTES};
 
 pub(crate) const FILE: &str = "identity.key";
 const HOLDS: &str = "peer id";
@@ -15,7 +15,7 @@ const HOLDS: &str = "peer id";
 /// The key in this data directory, if there is one.
 pub(crate) fn load(data_dir: &Path) -> Result<Option<Keypair>, Error> {
     let path = data_dir.join(FILE);
-    let content = atomic_file::read(&path).map_err(|source| Error::File {
+    let content = atomic_file::read(&path, KEY_FILE_BYTES).map_err(|source| Error::File {
         action: "read",
         path: path.clone(),
         source,

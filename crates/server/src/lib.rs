@@ -38,6 +38,7 @@ mod data_dir;
 mod error;
 mod identity;
 mod journal;
+mod known_peers;
 mod limits;
 mod metrics;
 mod server;

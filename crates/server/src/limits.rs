@@ -13,6 +13,18 @@ pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// from elsewhere, and keeps a wrong path (a device, a disk image) from filling the memory.
 pub(crate) const KEY_FILE_BYTES: u64 = 64 * 1024;
 
+/// Bytes of the file with the peers that the server remembers: the node's own bound on its text, and the checksum.
+pub(crate) const KNOWN_PEERS_FILE_BYTES: u64 = 129 * 1024;
+
+/// When the peers are first written: some have come by then.
+pub(crate) const KNOWN_PEERS_FIRST: Duration = Duration::from_secs(3);
+
+/// How often they are written after that, if they are others: a crash costs less than a minute of them.
+pub(crate) const KNOWN_PEERS_EVERY: Duration = Duration::from_secs(20);
+
+/// How long an orderly end waits for the last time.
+pub(crate) const KNOWN_PEERS_LAST: Duration = Duration::from_secs(2);
+
 /// Connections that the metrics endpoint serves at once; others wait in the system's queue. Somebody looks while Prometheus does.
 pub(crate) const METRICS_CONNECTIONS: usize = 8;
 

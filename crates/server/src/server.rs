@@ -9,9 +9,10 @@ use mooring_webrtc::Certificate;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 
 use crate::{
-    Config, Error, address, certificate,
+    Config, Error, address, atomic_file, certificate,
     data_dir::DataDir,
     identity, journal,
+    known_peers::{self, Keeper},
     limits::{FIRST_ADDRESS_TIMEOUT, SHUTDOWN_TIMEOUT},
     metrics::{Metrics, endpoint::Endpoint},
 };
@@ -25,6 +26,8 @@ pub struct Server {
     external: Vec<Multiaddr>,
     metrics: Arc<Metrics>,
     endpoint: Option<Endpoint>,
+    /// Before the data directory, so that nothing is written there afterwards.
+    keeper: Option<Keeper>,
     /// Held for the lock on it.
     _data_dir: Option<DataDir>,
 }
@@ -54,7 +57,15 @@ impl Server {
             None => (certificate::generate()?, true),
         };
 
+        if let Some(dir) = dir
+            && let Err(error) = atomic_file::sweep(dir)
+        {
+            tracing::warn!(%error, "what an earlier run left in the data directory could not be removed");
+        }
+        let known_peers = dir.map(known_peers::load).unwrap_or_default();
+
         let node_config = mooring_node::Config {
+            known_peers: known_peers.clone(),
             meter: Some(metrics.meter()),
             ..node_config(config, &keypair, &webrtc_certificate)
         };
@@ -83,12 +94,14 @@ impl Server {
             let _ = end.send(true);
         });
         tokio::spawn(journal::keep(node.clone()));
+        let keeper = dir.map(|dir| Keeper::start(dir, known_peers, node.clone()));
         let server = Self {
             node,
             ended,
             external,
             metrics,
             endpoint,
+            keeper,
             _data_dir: data_dir,
         };
         server.first_address().await?;
@@ -156,6 +169,9 @@ impl Server {
 
     /// Closes every connection and ends. What does not end in a few seconds is cut off.
     pub async fn shutdown(self) {
+        if let Some(keeper) = &self.keeper {
+            keeper.finish(&self.node).await;
+        }
         let orderly = async {
             self.node.shutdown().await;
             self.ended().await;
