@@ -92,6 +92,6 @@ for (const [name, launch] of [["chromium", launchChromium], ["firefox", launchFi
     t.after(() => fresh.close());
     const lost = await allowed(fresh, site, PERMISSIONS);
     const { error } = await request(lost, "dht.findPeer", { peer: stranger.peer });
-    assert.ok(error, "without what was remembered there is nobody to ask");
+    assert.equal(error?.code, 5009, "without what was remembered there is nobody to ask");
   });
 }
