@@ -528,6 +528,43 @@ mod tests {
         assert_ne!(known.candidate(|_| false).unwrap().peer, one.peer);
     }
 
+    #[tokio::test]
+    async fn those_that_are_not_there_are_not_dialed_by_the_dozen() {
+        let nowhere = (1..=100).map(|port| KnownPeer {
+            peer: PeerId::random(),
+            // Port 1 and the like of this machine: refused, or taken by somebody else.
+            addresses: vec![format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap()],
+            seen: port,
+            dht: true,
+            failures: 0,
+        });
+        let config = crate::Config {
+            known_peers: KnownPeers::new(nowhere),
+            allow_private_network: true,
+            ..crate::Config::client(libp2p::identity::Keypair::generate_ed25519())
+        };
+        let (_handle, mut node) = crate::new(config).unwrap();
+        let tried = |node: &EventLoop| node.known.peers.values().filter(|it| it.tried).count();
+        let start = Instant::now();
+        node.tick_known(start);
+        assert_eq!(tried(&node), 0);
+        let mut now = start;
+        let mut dials = 0;
+        while let Some(due) = node.known.next_deadline() {
+            assert!(due > now, "one at a time");
+            now = due;
+            node.tick_known(now);
+            assert!(tried(&node) <= dials + 1);
+            dials = tried(&node);
+        }
+        assert_eq!(dials, KNOWN_ATTEMPTS as usize);
+        assert!(now - start > KNOWN_BACKOFF * 15);
+        // With the network back it begins anew, and the routing table is a lookup's affair.
+        node.known.begin_anew(now);
+        assert!(node.known.next_deadline().is_some());
+        assert!(node.known.peers.values().all(|it| !it.seeded));
+    }
+
     #[test]
     fn pauses_grow_and_differ() {
         for attempts in 0..20 {
