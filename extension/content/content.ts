@@ -4,13 +4,17 @@
  */
 import { parse, type Id } from "./envelope";
 import type { RpcError } from "./errors";
-import { MAX_IN_FLIGHT } from "./limits";
+import type { NodeState } from "../generated/NodeState";
+import type { StateChanged } from "../generated/StateChanged";
+import { MAX_IN_FLIGHT, NODE_MISSING } from "./limits";
 import { Link, type Available, type HostMessage } from "./link";
 import { Requests } from "./requests";
 import { Streams } from "./streams";
 
 /** A newer copy of this script tells an older one, whose extension was reloaded, to leave. Forging it only silences oneself. */
 const TAKEOVER = `mooring-takeover-${chrome.runtime.id}`;
+
+const STATE_CHANGED = "node.stateChanged";
 
 class Relay {
   readonly #link = new Link({
@@ -37,6 +41,10 @@ class Relay {
   /** The host has said whether: from then on it is nobody else's word. */
   #told = false;
   #gone = false;
+  /** What the page is subscribed to, as the host said last: the next host does not know. */
+  #events: string[] = [];
+  /** Runs while there is no node. */
+  #missing: ReturnType<typeof setTimeout> | undefined;
 
   readonly #onMessage = (event: MessageEvent): void => {
     // Not trusted: made by the page with a `source` of its choice, and then `data` is a live object of the page.
@@ -62,6 +70,8 @@ class Relay {
     // Whether the document comes back or not, what it had open ends with its being shown.
     this.#requests.failAll("the page was left");
     this.#streams.resetAll("the page was left");
+    this.#events = [];
+    clearTimeout(this.#missing);
     this.#link.stop();
     if (!event.persisted) this.#stop();
   };
@@ -88,6 +98,7 @@ class Relay {
     window.removeEventListener("DOMContentLoaded", this.#onLoaded);
     window.removeEventListener("load", this.#onLoaded);
     this.#requests.forgetAll();
+    clearTimeout(this.#missing);
     this.#link.stop();
   };
 
@@ -114,6 +125,7 @@ class Relay {
 
   #ready(available: Available | null): void {
     this.#told = true;
+    clearTimeout(this.#missing);
     if (available === null) {
       this.#hush();
       return;
@@ -121,6 +133,8 @@ class Relay {
     this.#available = available;
     this.#speak();
     this.#announce();
+    // It says how it is, and goes on with what the one before told of.
+    if (this.#events.length > 0) this.#link.send({ t: "events", events: this.#events });
     this.#requests.flush();
   }
 
@@ -137,6 +151,7 @@ class Relay {
       this.#streams.fromHost(message.stream, message.m);
       return;
     }
+    if (message.t === "events") this.#events = message.events;
     if (message.t !== "rpc") return;
     const isAnswer = message.m.id !== undefined;
     const wanted = !isAnswer || this.#requests.settle(message.m.id);
@@ -153,12 +168,23 @@ class Relay {
   #lost(): void {
     this.#requests.nodeGone();
     this.#streams.resetAll("the node stopped");
+    this.#stateIs("starting", "The node stopped and is being started anew.");
+    clearTimeout(this.#missing);
+    this.#missing = setTimeout(() => this.#stateIs("failed", "The node stopped and does not come back; it is still being asked for."), NODE_MISSING);
   }
 
   #orphaned(): void {
     this.#gone = true;
     this.#requests.failAll("the extension was stopped");
     this.#streams.resetAll("the extension was stopped");
+    clearTimeout(this.#missing);
+    this.#stateIs("failed", "The extension was stopped, updated or removed.");
+  }
+
+  /** Says how the node is, which cannot say it itself. */
+  #stateIs(state: NodeState, reason: string): void {
+    if (this.#silent || !this.#events.includes(STATE_CHANGED)) return;
+    this.#post({ jsonrpc: "2.0", method: STATE_CHANGED, params: { state, reason } satisfies StateChanged });
   }
 
   #answer(id: Id | null, error: RpcError): void {

@@ -55,3 +55,6 @@ export const ENSURE_WAIT = 1_500;
 
 /** A port that was opened but on which the host says nothing for so long is given up, and opened anew. */
 export const READY_WAIT = 15_000;
+
+/** A node that stopped is being started anew; after so long without one a page that listens hears that it failed. */
+export const NODE_MISSING = 10_000;

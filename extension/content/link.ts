@@ -29,11 +29,12 @@ export type HostMessage =
   | { t: "ready"; available: Available | null }
   | { t: "rpc"; m: Record<string, unknown>; stream?: string }
   | { t: "port"; stream: string; m: Record<string, unknown> }
+  | { t: "events"; events: string[] }
   | Offer
   | Took
   | typeof MOVED;
 
-export type PageMessage = { t: "rpc"; m: object } | { t: "port"; stream: string; m: object };
+export type PageMessage = { t: "events"; events: string[] } | { t: "rpc"; m: object } | { t: "port"; stream: string; m: object };
 
 export class Link {
   readonly #events: LinkEvents;

@@ -28,4 +28,4 @@ servers: Array<string> | null, } | { "command": "forgetSite",
 /**
  * The site.
  */
-origin: string, } | { "command": "newIdentity" } | { "command": "retryIdentity" };
+origin: string, } | { "command": "newIdentity" } | { "command": "retryIdentity" } | { "command": "startAgain" };

@@ -24,4 +24,8 @@ stream: string,
 /**
  * The message.
  */
-m: unknown, };
+m: unknown, } | { "t": "events", 
+/**
+ * Names of events.
+ */
+events: Array<string>, };

@@ -22,6 +22,10 @@ state: NodeState,
  */
 reason: string | null, 
 /**
+ * Whether it is in safe mode: it crashed over and over, and is not started again until the user says so or a calm time has passed.
+ */
+safeMode: boolean, 
+/**
  * Whether it is the user who paused it.
  */
 paused: boolean, 

@@ -15,4 +15,8 @@ stream: string,
 /**
  * As the page sent it.
  */
-m: unknown, };
+m: unknown, } | { "t": "events", 
+/**
+ * Names of events.
+ */
+events: Array<string>, };

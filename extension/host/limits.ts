@@ -18,14 +18,20 @@ export const MAX_EARLY = 16;
 /** Crashes within this time of each other count as one series. */
 export const CRASH_WINDOW = 60_000;
 
-/** So many crashes in a series, and the node counts as failed: what crashed it is likely still there. */
+/** So many crashes in a series, and the node is in safe mode: what crashed it is likely still there. */
 export const MAX_CRASHES = 5;
 
 /** Pause before a new node after the second crash of a series, doubled with each further one; after the first there is none. */
 export const RESTART_MIN = 250;
 
-/** How long a failed node stays down before it is tried once more. */
-export const FAILED_PAUSE = 5 * 60_000;
+/** How long the safe mode lasts, unless the user ends it: then the node is tried once more. */
+export const SAFE_MODE = 5 * 60_000;
+
+/** How long the extension's storage may take to say whether there is a safe mode. */
+export const STORE_PATIENCE = 2_000;
+
+/** Most characters of a crash's reason that are kept. */
+export const MAX_REASON = 500;
 
 /** Requests to the service worker are tried so often: one that is just being stopped refuses them. */
 export const BROKER_TRIES = 4;

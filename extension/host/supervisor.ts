@@ -1,13 +1,14 @@
 /** Boots the node's wasm, hands it every port with the browser's word for who is at the other end, and replaces it when it crashes. */
-import init, { Host } from "host-wasm";
-import { failedBecause, forgetCrashes, noteCrash } from "./crashes";
+import { Host } from "host-wasm";
+import { endSafeMode, noteCrash, restartPause, safeMode } from "./crashes";
 import { FailedHost, type Handle } from "./failed";
-import { FAILED_PAUSE, MAX_EARLY } from "./limits";
+import { MAX_EARLY } from "./limits";
 import { isAnnounced } from "./announced";
 import { Bridges } from "./bridges";
 import { watchNetwork } from "./network";
 import type { Platform } from "./platform";
 import { PagePorts } from "./ports";
+import { initSealed, isTrap } from "./sealed";
 import { senderOf, type Sender } from "./sender";
 import { Wire } from "./wire";
 
@@ -47,20 +48,23 @@ class Supervisor {
   async boot(loadPlatform: () => Promise<Platform>): Promise<void> {
     try {
       const platform = await loadPlatform();
-      const reason = failedBecause(Date.now());
-      if (reason === undefined) {
-        await init();
+      const safe = await safeMode(platform.storage, Date.now());
+      if (!safe) {
+        // Here and not before the document was loaded anew: the timers and connections of a crashed instance end with its document.
+        await new Promise((done) => setTimeout(done, restartPause(Date.now())));
+        await initSealed();
         const host = await Host.start(platform);
         this.#serve(host);
         this.#tellNetwork = (available) => this.#guard(() => host.setNetwork(available));
         if (!this.#network) this.#tellNetwork(false);
       } else {
         const announced = await isAnnounced(platform.storage);
-        this.#serve(new FailedHost(platform, `it crashed too often; the last time: ${reason}`, announced));
-        setTimeout(() => {
-          forgetCrashes();
+        const startAgain = async (): Promise<void> => {
+          await endSafeMode(platform.storage);
           location.reload();
-        }, FAILED_PAUSE);
+        };
+        this.#serve(new FailedHost(platform, safe.reason, announced, () => void startAgain()));
+        setTimeout(() => void startAgain(), safe.left);
       }
     } catch (error) {
       this.#crash(error);
@@ -166,18 +170,9 @@ class Supervisor {
     this.#crashed = true;
     const reason = error instanceof Error ? error.message : String(error);
     console.error("mooring: the node crashed and is started anew:", error);
-    const pause = noteCrash(reason, Date.now());
+    noteCrash(reason, Date.now());
     for (const wire of this.#open.keys()) wire.close();
     this.#open.clear();
-    setTimeout(() => location.reload(), pause);
+    location.reload();
   }
-}
-
-/** An error after which the instance cannot be trusted: a trap, or a stack that ran out in the middle of it. */
-function isTrap(error: unknown): boolean {
-  return (
-    error instanceof WebAssembly.RuntimeError ||
-    error instanceof RangeError ||
-    (error instanceof Error && error.name === "InternalError")
-  );
 }

@@ -20,6 +20,7 @@ const base = {
   productVersion: "0.1.0",
   state: "online",
   reason: null,
+  safeMode: false,
   paused: false,
   announcedEverywhere: true,
   iceServers: ["stun:stun.harbour.example:3478", "turn:turn.harbour.example:3478 boat rope"],
@@ -202,6 +203,9 @@ export const scenarios = {
       await page.click('[data-testid="new-identity"]');
       await page.waitForSelector('[data-testid="new-identity-confirm"]');
     },
+  },
+  "safe-mode": {
+    say: { ...base, state: "failed", safeMode: true, reason: "it crashed 5 times in a row; the last time: unreachable", identity: { state: "loading" } },
   },
   missing: {
     say: null,

@@ -22,6 +22,8 @@ pub enum Subject {
     Forget(String),
     /// What becomes of a damaged identity.
     Identity,
+    /// Starting a node in safe mode.
+    Start,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -244,6 +244,11 @@ impl State {
         self.command(Subject::Identity, Command::RetryIdentity);
     }
 
+    /// Starts a node in safe mode.
+    pub fn start_again(&self) {
+        self.command(Subject::Start, Command::StartAgain);
+    }
+
     /// Whether the node speaks, so that a command makes sense.
     pub fn is_live(&self) -> bool {
         self.phase.get() == Phase::Live

@@ -22,6 +22,8 @@ pub struct Head {
     pub state: NodeState,
     /// Why.
     pub reason: Option<String>,
+    /// Whether it crashed over and over and is kept from starting.
+    pub safe_mode: bool,
     /// Whether the user paused it.
     pub paused: bool,
     /// Whether every site is told that there is a node.
@@ -53,6 +55,7 @@ impl Head {
                 .as_deref()
                 .map(|reason| format::clean(reason, MAX_TEXT))
                 .filter(|reason| !reason.is_empty()),
+            safe_mode: snapshot.safe_mode,
             paused: snapshot.paused,
             announced_everywhere: snapshot.announced_everywhere,
             ice_servers: snapshot.ice_servers.clone(),
@@ -183,6 +186,15 @@ fn live(head: &Head) -> Status {
             "starting",
             "The node is starting…",
             reason.unwrap_or_default(),
+        ),
+        (NodeState::Failed, _) if head.safe_mode => status(
+            Tone::Bad,
+            "safe-mode",
+            match reason {
+                Some(reason) => format!("The node was stopped: {}", sentence(reason)),
+                None => "The node was stopped.".to_owned(),
+            },
+            "It is not started by itself for some minutes, and sites cannot use it. What is stored is untouched.",
         ),
         (NodeState::Failed, _) => status(
             Tone::Bad,

@@ -62,6 +62,8 @@ pub enum Command {
     NewIdentity,
     /// The stored identity is damaged: try once more to read it (after the user restored the profile).
     RetryIdentity,
+    /// The node crashed over and over and is kept from starting: start it again now.
+    StartAgain,
 }
 
 /// From the host to the popup.
@@ -93,6 +95,8 @@ pub struct Snapshot {
     pub state: NodeState,
     /// Why, in words, where that is not plain.
     pub reason: Option<String>,
+    /// Whether it is in safe mode: it crashed over and over, and is not started again until the user says so or a calm time has passed.
+    pub safe_mode: bool,
     /// Whether it is the user who paused it.
     pub paused: bool,
     /// Whether every site is told that there is a node, or only those that hold a permission.

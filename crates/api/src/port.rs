@@ -35,6 +35,11 @@ pub enum ToHost<M> {
         #[cfg_attr(test, ts(type = "unknown"))]
         m: M,
     },
+    /// To a host that is new: what the document was subscribed to with the one before, as that said it last.
+    Events {
+        /// Names of events.
+        events: Vec<String>,
+    },
 }
 
 /// From the host to a content script.
@@ -64,5 +69,10 @@ pub enum FromHost<M> {
         /// The message.
         #[cfg_attr(test, ts(type = "unknown"))]
         m: M,
+    },
+    /// What the document is subscribed to from now on, to be said to the next host if this one goes.
+    Events {
+        /// Names of events.
+        events: Vec<String>,
     },
 }

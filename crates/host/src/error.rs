@@ -30,6 +30,20 @@ pub enum Error {
     Identity(String),
 }
 
+impl Error {
+    /// Whether there is no room for what was to be stored. Browsers say so in words only: Chromium's
+    /// `Resource::kQuotaBytes quota exceeded` and `FILE_ERROR_NO_SPACE`, Firefox's `QuotaExceededError`.
+    pub(crate) fn is_full(&self) -> bool {
+        let Error::Platform(PlatformError(words)) = self else {
+            return false;
+        };
+        let words = words.to_ascii_lowercase();
+        ["quota", "no_space", "no space", "disk is full"]
+            .iter()
+            .any(|sign| words.contains(sign))
+    }
+}
+
 /// One error of the page API.
 pub(crate) fn error(code: ErrorCode, message: impl Into<String>) -> ErrorObject {
     ErrorObject::new(code, message)

@@ -6,7 +6,11 @@ use std::{
 };
 
 use futures::{channel::oneshot, lock::Mutex};
-use mooring_api::{Descriptor, port::names, results::Hello};
+use mooring_api::{
+    Descriptor,
+    port::names,
+    results::{Hello, Status},
+};
 
 use crate::{
     Error, Outlet, Platform, Sender, Value,
@@ -17,7 +21,7 @@ use crate::{
     },
     ice_servers::Servers,
     known_peers::{self, Remembered},
-    limits::MAX_EXTENSION_PORTS,
+    limits::{MAX_EXTENSION_PORTS, RESTART_MAX, RESTART_MIN},
     popup::{self, PopupPort, Popups},
     prompt::{PromptPort, Prompts},
     session::{self, Session, Sessions},
@@ -38,7 +42,9 @@ pub(crate) struct Core {
     pub(crate) platform: Rc<dyn Platform>,
     pub(crate) grants: RefCell<Grants>,
     /// What is wrong with the stored grants, in words for the user.
-    pub(crate) trouble: Cell<Option<&'static str>>,
+    pub(crate) read_trouble: Cell<Option<&'static str>>,
+    /// Why what was decided last is not stored, in words for the user.
+    unstored: Cell<Option<&'static str>>,
     /// The version of the grants that is stored.
     saved: Mutex<u64>,
     /// The grants of before are still in a store that could not be read.
@@ -69,7 +75,8 @@ impl Host {
             ice_servers: Servers::default(),
             remembered: Remembered::default(),
             grants: RefCell::new(loaded.grants),
-            trouble: Cell::new(loaded.trouble),
+            read_trouble: Cell::new(loaded.trouble),
+            unstored: Cell::new(None),
             saved: Mutex::new(version),
             grants_unread: loaded.unread,
             sessions: Sessions::default(),
@@ -84,6 +91,8 @@ impl Host {
             platform,
         });
         core.spawn(crate::supervisor::run(core.clone()));
+        core.spawn(crate::supervisor::watch_clock(core.clone()));
+        core.spawn(store_again(core.clone()));
         core.spawn(session::forget_the_gone(core.clone()));
         core.spawn(announce::settle(core.clone()));
         core.spawn(popup::observe(core.clone()));
@@ -144,6 +153,24 @@ impl Host {
             self.core.extension_ports.set(taken.saturating_add(1));
             ExtensionSlot(self.core.clone())
         })
+    }
+}
+
+/// Stores what could not be stored, as soon as it can be.
+async fn store_again(core: Rc<Core>) {
+    let mut pause = RESTART_MIN;
+    loop {
+        let seen = core.changed.seen();
+        if core.unstored.get().is_none() {
+            pause = RESTART_MIN;
+            core.changed.changed(seen).await;
+            continue;
+        }
+        core.platform.sleep(pause).await;
+        pause = pause.saturating_mul(2).min(RESTART_MAX);
+        if let Err(fault) = core.save_grants().await {
+            tracing::warn!(%fault, "the grants still cannot be stored");
+        }
     }
 }
 
@@ -266,6 +293,12 @@ impl Core {
         if self.grants_unread {
             return Err(Error::GrantsUnread);
         }
+        let stored = self.write_grants().await;
+        self.note_stored(stored.as_ref().err());
+        stored
+    }
+
+    async fn write_grants(&self) -> Result<(), Error> {
         let mut saved = self.saved.lock().await;
         let (version, records) = {
             let grants = self.grants.borrow();
@@ -276,6 +309,33 @@ impl Core {
             *saved = version;
         }
         Ok(())
+    }
+
+    /// What was decided is stored, or why it is not.
+    fn note_stored(&self, fault: Option<&Error>) {
+        let words = fault.map(|fault| {
+            if fault.is_full() {
+                "The storage is full: permissions that were decided last hold only until the browser ends. Free some disk space."
+            } else {
+                "Permissions that were decided last could not be stored, and hold only until the browser ends."
+            }
+        });
+        if self.unstored.replace(words) != words {
+            self.changed.notify();
+            session::events::state_changed(self);
+        }
+    }
+
+    /// What is wrong although the node may run, in words.
+    pub(crate) fn trouble(&self) -> Option<&'static str> {
+        self.unstored.get().or(self.read_trouble.get())
+    }
+
+    /// As `node.status` says it.
+    pub(crate) fn status(&self) -> Status {
+        let mut status = self.node.status();
+        status.reason = status.reason.or_else(|| self.trouble().map(str::to_owned));
+        status
     }
 
     /// As [`save_grants`](Core::save_grants), to its end even if whoever asked goes away meanwhile.

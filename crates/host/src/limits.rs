@@ -173,6 +173,11 @@ pub const RESTART_MAX: Duration = Duration::from_secs(60);
 /// A node that ran this long starts with [`RESTART_MIN`] again.
 pub const RESTART_FORGET: Duration = Duration::from_secs(300);
 
+/// How often the clocks are compared, to notice that the machine slept.
+pub const CLOCK_EVERY: Duration = Duration::from_secs(2);
+/// So much more than that, and it did: timers are seconds late on a busy machine.
+pub const CLOCK_GAP: Duration = Duration::from_secs(8);
+
 /// Least time between two snapshots for the popup.
 pub const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
 /// Snapshots are also made this often while a popup is open: round-trip times change without an event.

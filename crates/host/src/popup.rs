@@ -129,6 +129,8 @@ async fn obey(core: &Rc<Core>, command: Command) -> Result<(), ErrorObject> {
         Command::ForgetSite { origin } => permissions::forget(core, &origin).await,
         Command::NewIdentity => core.node.new_identity().await,
         Command::RetryIdentity => core.node.retry_identity().await,
+        // Only what stands in for a node in safe mode has something to start; here it runs, or is being started.
+        Command::StartAgain => Ok(()),
     }
 }
 
@@ -196,12 +198,13 @@ async fn snapshot(core: &Rc<Core>) -> Snapshot {
     peers.dedup();
     let mut connections = view.connections;
     connections.sort_by_key(|connection| connection.opened_at_ms);
-    let trouble = core.trouble.get().map(str::to_owned);
+    let trouble = core.trouble().map(str::to_owned);
     let trouble = trouble.or_else(|| core.remembered.trouble());
     Snapshot {
         product_version: core.platform.about().version.clone(),
         state: state.state,
         reason: state.reason.or(trouble),
+        safe_mode: false,
         paused: state.paused,
         announced_everywhere: core.announcing.everywhere(),
         ice_servers: core.ice_servers.lines(),

@@ -17,7 +17,7 @@ use mooring_api::{
 };
 
 use crate::{
-    Outlet, Value,
+    Error, Outlet, Value,
     error::error,
     from_value,
     grants::{Decision, Document},
@@ -459,14 +459,27 @@ fn decide(
             let (core, id) = (core.clone(), id.to_owned());
             core.clone().spawn(async move {
                 // A host that ended right after the answer would take with it what the page was told.
-                if let Err(fault) = core.save_grants().await {
-                    // What is decided holds until this host ends; then the user is asked again.
-                    tracing::error!(%fault, "the grants could not be stored");
-                }
+                // What is decided holds until this host ends in any case; then the user is asked again.
+                let answered = match core.save_grants().await {
+                    Ok(()) => Ok(Answered::Decided),
+                    Err(fault) => {
+                        tracing::error!(%fault, "the grants could not be stored");
+                        // A refusal is one, stored or not; and of a store that could not be read sites know already.
+                        if any && fault != Error::GrantsUnread {
+                            Err(error(
+                                ErrorCode::Internal,
+                                "What the user allowed could not be stored and holds only for now.",
+                            )
+                            .with_detail(fault.to_string()))
+                        } else {
+                            Ok(Answered::Decided)
+                        }
+                    }
+                };
                 if any {
                     events::permissions_changed(&core, &site.origin);
                 }
-                end(&core, &id, Ok(Answered::Decided), !any);
+                end(&core, &id, answered, !any);
             });
         }
     }

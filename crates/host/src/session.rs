@@ -167,6 +167,16 @@ impl Session {
         }
     }
 
+    /// Tells the content script what the document is subscribed to, for the next host.
+    fn tell_subscriptions(&self) {
+        let subscriptions = self.subscriptions.borrow();
+        let names = subscriptions.iter().map(|event| Value::text(event.name()));
+        self.post(Value::object([
+            ("t", Value::text("events")),
+            ("events", Value::List(names.collect())),
+        ]));
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.get()
     }
@@ -380,6 +390,12 @@ fn ready(outlet: &dyn Outlet, available: Option<Hello>) {
 /// A message from the content script.
 pub(crate) fn receive(core: &Rc<Core>, session: &Rc<Session>, mut message: Value) {
     let kind = message.get("t").and_then(Value::as_text).map(str::to_owned);
+    if kind.as_deref() == Some("events") {
+        if let Some(Value::List(names)) = message.take("events") {
+            subscribe_again(core, session, &names);
+        }
+        return;
+    }
     let inner = message.take("m");
     match (kind.as_deref(), inner) {
         (Some("rpc"), Some(inner)) => dispatch::receive(core, session, inner),
@@ -393,6 +409,18 @@ pub(crate) fn receive(core: &Rc<Core>, session: &Rc<Session>, mut message: Value
         // The content script is ours and sends nothing else; a newer one might.
         _ => tracing::debug!("an unknown message from a content script"),
     }
+}
+
+/// The document was subscribed to these with a host that is gone. What each needs is judged with every event, so that
+/// this gives nothing that it may not have; and how the node is now it has not heard.
+fn subscribe_again(core: &Core, session: &Session, names: &[Value]) {
+    let events = names
+        .iter()
+        .take(EventName::ALL.len())
+        .filter_map(|name| EventName::from_name(name.as_text()?));
+    session.subscriptions.borrow_mut().extend(events);
+    session.tell_subscriptions();
+    events::state_to(core, session);
 }
 
 /// Ends what was given `once` to documents that were there before this host and did not come back to it.

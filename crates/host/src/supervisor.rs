@@ -20,7 +20,10 @@ use crate::{
     error::{error, from_node, not_running},
     host::Core,
     identity::{self, Identity},
-    limits::{COMMAND_TIMEOUT, NODE_WAIT, RESTART_FORGET, RESTART_MAX, RESTART_MIN, reported},
+    limits::{
+        CLOCK_EVERY, CLOCK_GAP, COMMAND_TIMEOUT, NODE_WAIT, RESTART_FORGET, RESTART_MAX,
+        RESTART_MIN, reported,
+    },
     session::events,
     signal::Signal,
     slots, streams,
@@ -211,6 +214,18 @@ impl Supervisor {
                 let _ = node.set_network(told.node.state().network).await;
             });
         }
+    }
+
+    /// The machine slept, or its clock was set: what broke meanwhile is dialed at once, as after a loss of the network.
+    fn resumed(&self, core: &Rc<Core>) {
+        let Some(node) = self.running() else {
+            return;
+        };
+        let told = core.clone();
+        core.spawn(async move {
+            // A node that has ended needs none.
+            let _ = node.set_network(told.node.state().network).await;
+        });
     }
 
     /// The user wants a new identity in place of a damaged one.
@@ -417,6 +432,38 @@ async fn follow(core: Rc<Core>, node: Handle) {
     streams::connections_gone(&core, None, None).await;
 }
 
+/// Two clocks that are looked at now and then. One of them may stand still while the machine sleeps, and the other may be set.
+struct Clocks {
+    wall_ms: u64,
+    uptime: Duration,
+}
+
+impl Clocks {
+    /// Whether much more time passed since the last look than one waits between two, by either clock.
+    fn jumped(&mut self, now: Clocks) -> bool {
+        let passed = Duration::from_millis(now.wall_ms.saturating_sub(self.wall_ms))
+            .max(now.uptime.saturating_sub(self.uptime));
+        *self = now;
+        passed > CLOCK_EVERY.saturating_add(CLOCK_GAP)
+    }
+}
+
+/// Notices that the machine slept, as long as the host runs. A clock that is set forward looks the same, and what follows harms nobody.
+pub(crate) async fn watch_clock(core: Rc<Core>) {
+    let look = || Clocks {
+        wall_ms: core.platform.now_ms(),
+        uptime: core.platform.uptime(),
+    };
+    let mut clocks = look();
+    loop {
+        core.platform.sleep(CLOCK_EVERY).await;
+        if clocks.jumped(look()) {
+            tracing::info!("the machine slept, or its clock was set");
+            core.node.resumed(&core);
+        }
+    }
+}
+
 /// Ends the node for good.
 pub(crate) async fn shutdown(core: &Rc<Core>) {
     core.node.ending.set(true);
@@ -426,5 +473,42 @@ pub(crate) async fn shutdown(core: &Rc<Core>) {
             () = handle.shutdown().fuse() => {}
             () = limit => tracing::warn!("the node did not end in time"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_shows_by_either_clock_and_a_clock_set_back_does_not() {
+        let at = |wall: u64, uptime: u64| Clocks {
+            wall_ms: wall * 1000,
+            uptime: Duration::from_secs(uptime),
+        };
+        let year = 365 * 24 * 60 * 60;
+        for ((wall, uptime), jumped) in [
+            ((2, 2), false),
+            // Timers are late on a busy machine.
+            ((8, 8), false),
+            // The monotonic clock stood still, or went on.
+            ((60, 2), true),
+            ((60, 60), true),
+            // Set forward, set back.
+            ((10 * year, 2), true),
+            ((0, 2), false),
+        ] {
+            let mut clocks = at(1, 0);
+            assert_eq!(
+                clocks.jumped(at(wall + 1, uptime)),
+                jumped,
+                "{wall} {uptime}"
+            );
+            // From then on the new time is the time.
+            assert!(!clocks.jumped(at(wall + 3, uptime + 2)));
+        }
+        let mut set_back = at(10 * year, 0);
+        assert!(!set_back.jumped(at(0, 2)));
+        assert!(!set_back.jumped(at(2, 4)));
     }
 }

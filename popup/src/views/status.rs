@@ -33,11 +33,29 @@ fn help(state: State) -> Option<impl IntoView> {
             .is_some_and(|head| head.state == NodeState::Failed)
     });
     let identity = state.status.with(|status| status.name == "damaged");
-    let gone = phase == Phase::Gone || (phase == Phase::Live && failed && !identity);
+    let safe_mode = phase == Phase::Live
+        && state
+            .head
+            .with(|head| head.as_ref().is_some_and(|head| head.safe_mode));
+    let gone = phase == Phase::Gone || (phase == Phase::Live && failed && !identity && !safe_mode);
     let missing = matches!(phase, Phase::Missing | Phase::Gone);
-    (gone || missing).then(|| {
+    (gone || missing || safe_mode).then(|| {
         view! {
             <div class="actions">
+                {safe_mode
+                    .then(|| {
+                        view! {
+                            <button
+                                type="button"
+                                class="primary"
+                                data-testid="start-again"
+                                disabled=move || state.is_busy(&Subject::Start)
+                                on:click=move |_| state.start_again()
+                            >
+                                "Start again"
+                            </button>
+                        }
+                    })}
                 {missing
                     .then(|| {
                         view! {

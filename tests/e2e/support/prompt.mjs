@@ -26,6 +26,8 @@ export async function askAndAnswer(launched, page, permissions, answer = "allow"
     const { result, error } = await window.node.request("permissions.request", { permissions });
     return { result, error };
   }, permissions);
+  // A browser that ends meanwhile ends this too, and the answer is what tells.
+  asked.catch(() => undefined);
   await answerPrompt(launched, answer, options);
   return asked;
 }

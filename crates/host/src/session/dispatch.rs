@@ -89,7 +89,7 @@ fn judge(
     let now = core.platform.uptime();
     let quick = match method {
         Method::NodeHello => Some(to_value(&core.hello())),
-        Method::NodeStatus => Some(to_value(&core.node.status())),
+        Method::NodeStatus => Some(to_value(&core.status())),
         Method::PermissionsQuery => Some(to_value(&Granted {
             granted: session.held(core).to_vec(),
         })),

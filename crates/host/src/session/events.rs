@@ -84,12 +84,20 @@ pub(crate) fn node_event(core: &Core, event: Event) {
 
 /// The node's state changed.
 pub(crate) fn state_changed(core: &Core) {
-    let status = core.node.status();
-    let params = StateChanged {
+    send_all(core, EventName::NodeStateChanged, &state(core));
+}
+
+/// Tells one document how the node is.
+pub(super) fn state_to(core: &Core, session: &Session) {
+    send(core, session, EventName::NodeStateChanged, &state(core));
+}
+
+fn state(core: &Core) -> StateChanged {
+    let status = core.status();
+    StateChanged {
         state: status.state,
         reason: status.reason,
-    };
-    send_all(core, EventName::NodeStateChanged, &params);
+    }
 }
 
 /// The grants of an origin changed.

@@ -151,6 +151,7 @@ pub(super) async fn run(
         }
         Work::Subscribe(events) => {
             session.subscriptions.borrow_mut().extend(events);
+            session.tell_subscriptions();
             nothing()
         }
         Work::Unsubscribe(events) => {
@@ -158,6 +159,7 @@ pub(super) async fn run(
                 .subscriptions
                 .borrow_mut()
                 .retain(|event| !events.contains(event));
+            session.tell_subscriptions();
             nothing()
         }
         Work::Dht(lookup, scope) => dht::run(core, session, lookup, scope, timeout).await,

@@ -9,7 +9,7 @@ use super::{
     remote::{ECHO, SITE, chat, connected, credit, data, kind, only_peer, private, say, server},
     support::{World, run},
 };
-use crate::Value;
+use crate::{Value, limits::CLOCK_EVERY};
 
 #[test]
 fn dials_pings_and_lists() {
@@ -348,5 +348,26 @@ fn idle_streams_end_with_their_connection() {
         tokio::time::timeout(super::support::SOON, freed)
             .await
             .unwrap();
+    });
+}
+
+/// Clocks that jump are a machine that slept: what breaks now broke because of it, and is dialed again. Whatever they say, the node runs.
+#[test]
+fn after_a_sleep_what_breaks_is_dialed_again() {
+    run(false, async {
+        let world = World::new().await;
+        let (page, server, _) = connected(&world, private(&[ECHO])).await;
+        let events = json!({"events": ["connection.opened", "connection.closed"]});
+        page.call("events.subscribe", events).await.unwrap();
+        let node = only_peer(&server).await;
+        let (hour, years) = (60 * 60 * 1000, 10 * 365 * 24 * 60 * 60 * 1000);
+        for jump in [-hour, -years, years, hour] {
+            world.platform.clock.set(jump);
+            tokio::time::sleep(CLOCK_EVERY + Duration::from_millis(200)).await;
+            world.node_is("online").await;
+        }
+        server.disconnect(node).await.unwrap();
+        page.notification("connection.closed").await;
+        page.notification("connection.opened").await;
     });
 }

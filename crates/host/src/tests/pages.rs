@@ -2,11 +2,11 @@
 
 use std::{rc::Rc, time::Duration};
 
-use mooring_api::prompt::Duration as Choice;
-use serde_json::json;
+use mooring_api::{port::FromHost, prompt::Duration as Choice};
+use serde_json::{Value as Json, json};
 
-use super::support::{Memory, World, run};
-use crate::{Area, Sender, Value, limits};
+use super::support::{Inbox, Memory, World, run};
+use crate::{Area, Sender, Value, from_value, limits};
 
 const SITE: &str = "https://site.example";
 
@@ -278,5 +278,59 @@ fn the_user_may_keep_the_node_from_sites_that_hold_nothing() {
         platform.broken.set(false);
         tokio::time::sleep(limits::RESTART_MAX).await;
         assert_eq!(told(&unread, SITE), Some(true));
+    });
+}
+
+/// The host before is gone, and what it knew of the page with it; the content script says again what that had told it.
+#[test]
+fn subscriptions_go_on_with_a_new_host_and_give_nothing_that_is_not_held() {
+    run(true, async {
+        let world = World::new().await;
+        world.node_is("online").await;
+        let page = world.page("https://a.example");
+        let events = json!({"events": ["node.stateChanged", "permissions.changed"]});
+        page.call("events.subscribe", events).await.unwrap();
+        let told = |inbox: &Inbox| {
+            let messages = inbox.messages.borrow();
+            let last = messages.iter().rev().find_map(|message| {
+                match from_value::<FromHost<Json>>(message.clone()) {
+                    Ok(FromHost::Events { events }) => Some(events),
+                    _ => None,
+                }
+            });
+            last.unwrap_or_default()
+        };
+        assert_eq!(
+            told(&page.inbox),
+            ["node.stateChanged", "permissions.changed"]
+        );
+        let gone = json!({"events": ["permissions.changed"]});
+        page.call("events.unsubscribe", gone).await.unwrap();
+        assert_eq!(told(&page.inbox), ["node.stateChanged"]);
+
+        let again = world.page("https://a.example");
+        let names = ["node.stateChanged", "peer.connected", "no.such"];
+        again.port.receive(Value::object([
+            ("t", Value::text("events")),
+            ("events", Value::List(names.map(Value::text).to_vec())),
+        ]));
+        let (now, _) = again.notification("node.stateChanged").await;
+        assert_eq!(now, json!({"state": "online"}));
+        assert_eq!(told(&again.inbox), ["peer.connected", "node.stateChanged"]);
+        world.host.set_network(false);
+        let (changed, _) = again.notification("node.stateChanged").await;
+        assert_eq!(changed["state"], "offline");
+        // What is no list of names changes nothing.
+        for events in [
+            Value::Null,
+            Value::text("x"),
+            Value::List(vec![Value::Null; 9]),
+        ] {
+            again.port.receive(Value::object([
+                ("t", Value::text("events")),
+                ("events", events),
+            ]));
+        }
+        assert_eq!(told(&again.inbox), ["peer.connected", "node.stateChanged"]);
     });
 }

@@ -483,10 +483,10 @@ fn taking_back_is_by_name_by_value_or_all() {
             json!([])
         );
         // What cannot be stored holds now, and the page is told.
-        platform.broken.set(true);
         world
             .allow(&page, json!([{"name": "peers"}]), Choice::Always)
             .await;
+        platform.broken.set(true);
         assert_eq!(page.fails("permissions.revoke", json!({})).await, -32603);
         assert_eq!(page.held().await, json!([]));
     });
@@ -558,5 +558,51 @@ fn a_store_that_could_not_be_read_is_not_written_over() {
         let again = World::on(platform).await;
         let held = again.page(SITE).held().await;
         assert_eq!(held, json!([{"name": "peers"}]));
+    });
+}
+
+/// The storage is full: nothing that was stored is lost, nobody is told to hold what is not stored, and everybody sees why.
+#[test]
+fn a_full_storage_is_said_and_stored_again_when_there_is_room() {
+    run(true, async {
+        let platform = Memory::new();
+        let world = World::on(platform.clone()).await;
+        world.node_is("online").await;
+        let page = world.page(SITE);
+        world
+            .allow(&page, json!([{"name": "peers"}]), Choice::Always)
+            .await;
+        page.call("events.subscribe", json!({"events": ["node.stateChanged"]}))
+            .await
+            .unwrap();
+        let popup = world.popup();
+        let stored = || platform.stored.borrow().clone();
+        let before = stored();
+
+        platform.full.set(true);
+        let wants = json!({"permissions": [{"name": "dial"}]});
+        let id = page.send("permissions.request", wants);
+        world.prompt().await.allow(Choice::Always);
+        let (code, _) = page.answer(&id).await.unwrap_err();
+        assert_eq!(code, -32603);
+        assert_eq!(stored(), before);
+        let (changed, _) = page.notification("node.stateChanged").await;
+        assert_eq!(changed["state"], "online");
+        let full = |reason: &str| reason.contains("storage is full");
+        assert!(full(changed["reason"].as_str().unwrap()), "{changed}");
+        let says = |reason: &Option<String>| reason.as_deref().is_some_and(full);
+        popup.snapshot(|shown| says(&shown.reason)).await;
+        // Whoever starts from what is stored finds what was there before.
+        let next = World::on(platform.clone()).await;
+        assert_eq!(next.page(SITE).held().await, json!([{"name": "peers"}]));
+        drop(next);
+
+        platform.full.set(false);
+        let (changed, _) = page.notification("node.stateChanged").await;
+        assert_eq!(changed, json!({"state": "online"}));
+        popup.snapshot(|shown| shown.reason.is_none()).await;
+        let next = World::on(platform.clone()).await;
+        let held = next.page(SITE).held().await;
+        assert_eq!(held, json!([{"name": "peers"}, {"name": "dial"}]));
     });
 }

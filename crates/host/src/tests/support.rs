@@ -49,6 +49,8 @@ pub(crate) struct Memory {
     pub(crate) stored: RefCell<HashMap<(Area, String), Value>>,
     /// Every access to storage fails while this is set.
     pub(crate) broken: Cell<bool>,
+    /// There is no room: every write fails while this is set.
+    pub(crate) full: Cell<bool>,
     /// Storage survives so many writes more; the one after writes half of the text and then all fails.
     pub(crate) writes_left: Cell<Option<u32>>,
     /// What a write takes.
@@ -74,6 +76,7 @@ impl Memory {
             clock: Cell::new(0),
             stored: RefCell::default(),
             broken: Cell::new(false),
+            full: Cell::new(false),
             writes_left: Cell::new(None),
             write_time: Cell::new(Duration::ZERO),
             windows: RefCell::default(),
@@ -145,6 +148,9 @@ impl Platform for Memory {
     async fn set(&self, area: Area, key: &str, value: &str) -> Result<(), PlatformError> {
         tokio::time::sleep(self.write_time.get()).await;
         self.check()?;
+        if self.full.get() {
+            return Err(PlatformError("Resource::kQuotaBytes quota exceeded".into()));
+        }
         let mut value = value.to_owned();
         if let Some(left) = self.writes_left.get() {
             if left == 0 {
