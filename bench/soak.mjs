@@ -1,12 +1,13 @@
-// Endurance: what only shows after hours. `cargo xtask soak <campaign>`.
+// Endurance: what only shows after hours. `cargo xtask soak <campaign>`, and `cargo xtask faults <campaign>`.
 //
-// Each run is appended to target/soak/<campaign>.jsonl, and a campaign that was broken off goes on where it ended.
+// Each run is appended to target/soak/<campaign>.jsonl (target/faults/…), and a campaign that was broken off goes on where it ended.
 import fs from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "../tests/e2e/support/binaries.mjs";
 import { enterNamespace } from "../tests/e2e/support/namespace.mjs";
 import { campaigns } from "./campaigns.mjs";
+import { faults } from "./faults.mjs";
 import { flood } from "./flood.mjs";
 import { hosts } from "./hosts.mjs";
 import { machine } from "./machine.mjs";
@@ -15,7 +16,7 @@ import { spellings } from "./spellings.mjs";
 import { tabs } from "./tabs.mjs";
 
 /** Those of pages that dial, those of two browsers with the extension, and those of its pages. */
-const all = { ...campaigns, ...meetings, flood, hosts, spellings, tabs };
+const all = { ...campaigns, ...meetings, ...faults, flood, hosts, spellings, tabs };
 
 /** Those of a network of their own. */
 const apart = { ...meetings, spellings };
@@ -34,7 +35,7 @@ const { values, positionals } = parseArgs({
 
 /** What was done before, by the same campaign under the same conditions. */
 function journal(name, conditions) {
-  const folder = path.join(root, "target/soak");
+  const folder = path.join(root, Object.hasOwn(faults, name) ? "target/faults" : "target/soak");
   fs.mkdirSync(folder, { recursive: true });
   const file = path.join(folder, `${name}.jsonl`);
   const same = JSON.stringify(conditions);

@@ -12,6 +12,7 @@ mod browsers;
 mod client;
 mod demo;
 mod extension;
+mod faults;
 mod fuzz;
 mod generate;
 mod interop;
@@ -86,6 +87,8 @@ enum Command {
     PopupTiming(looks::Timing),
     /// Endures: many transfers, streams or dials, or a slow reader; fails if anything is lost or left behind
     Soak(soak::Arguments),
+    /// Breaks: the service worker, the node, the browser and what is stored, over and over; fails if anything is lost
+    Faults(faults::Arguments),
     /// Writes the TypeScript types made from the Rust messages
     Gen {
         /// Writes nothing, and fails if what is there differs
@@ -137,6 +140,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Fuzz(arguments) => return fuzz::run(&workspace, &arguments),
         Command::Screenshots => looks::pictures(&workspace)?,
         Command::PopupTiming(arguments) => looks::timing(&workspace, &arguments)?,
+        Command::Faults(arguments) => return faults::run(&workspace, &arguments),
         Command::Soak(arguments) => return soak::run(&workspace, &arguments),
         Command::Gen { check } => generate::run(&workspace, check)?,
         Command::Lint => return lint::run(&workspace),
