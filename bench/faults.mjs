@@ -296,7 +296,16 @@ const kills = {
       return version;
     } finally {
       await site.close();
-      discard(profile);
+      // What the killed browser had started may still write for a moment.
+      const removed = () => {
+        try {
+          discard(profile);
+          return true;
+        } catch {
+          return false;
+        }
+      };
+      await until("the profile to be let go", removed, 30_000);
     }
   },
   judge: (runs, { count }) =>
